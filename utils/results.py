@@ -1,0 +1,224 @@
+"""A chapter's results: shown to the reader as a table, recorded as JSON for the book and the tests.
+
+The last cell of a chapter displays one ``Results``, which puts both into the same output: an HTML
+table, and a record under the MIME type ``application/vnd.course.results+json``.  The page of results and the
+README's table are generated from the committed records, so no figure is ever typed by hand.
+
+Only the standard library is imported: the book is built where neither NumPy nor torch is installed.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import statistics
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MIME = "application/vnd.course.results+json"
+
+# Two-sided 95 % points of Student's t distribution for 1, 2, ... degrees of freedom.
+_STUDENT_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One metric of a chapter, with everything needed to judge it.
+
+    Attributes
+    ----------
+    metric: the field's name of the metric, in snake case (``test_accuracy``).
+    label: the same for the reader (``Test accuracy, distorted MLP``).
+    mean: mean over the repetitions.
+    half_width: half the width of the 95 % confidence interval of the mean (Student's t);
+        None when there is only one repetition.
+    values: the repetitions themselves.
+    over: what was repeated: ``"seeds"`` (trainings) or ``"repeats"`` (timings).
+    expected: (low, high), the range in which a full run on another machine should fall.
+    baseline, baseline_name: the trivial method that has to be beaten.
+    anchor, cite, anchor_name: a published figure, its key in ``references.bib`` and what it is.
+    unit: ``""`` for fractions and ratios, else ``"s"``, ``"dB"`` ...
+    better: ``"higher"`` or ``"lower"``.
+    """
+
+    metric: str
+    label: str
+    mean: float
+    half_width: float | None
+    values: tuple[float, ...]
+    over: str
+    expected: tuple[float, float]
+    baseline: float
+    baseline_name: str
+    anchor: float | None
+    anchor_name: str
+    cite: str
+    unit: str
+    better: str
+
+
+def result(
+    metric: str,
+    label: str,
+    values,
+    *,
+    expected: tuple[float, float],
+    baseline: tuple[str, float],
+    anchor: tuple[str, float | None, str] = ("none published", None, ""),
+    unit: str = "",
+    better: str = "higher",
+    over: str = "seeds",
+) -> Result:
+    """Summarise repeated measurements of one metric.
+
+    ``values`` holds one number per seed or repeat; ``baseline`` is (name, value) and ``anchor`` is
+    (name, value, citation key).  Raises ValueError for no values, values that are not finite, or
+    an unknown ``better`` or ``over``.
+    """
+    values = tuple(float(v) for v in values)
+    if not values or not all(map(math.isfinite, values)):
+        raise ValueError(f"{metric}: one finite value per repetition is needed, not {values}")
+    if better not in ("higher", "lower") or over not in ("seeds", "repeats"):
+        raise ValueError(f"{metric}: better={better!r} or over={over!r} is not a known choice")
+    n = len(values)
+    half_width = None
+    if n > 1:
+        t = _STUDENT_T_95[min(n - 1, len(_STUDENT_T_95)) - 1]
+        half_width = t * statistics.stdev(values) / math.sqrt(n)
+    return Result(
+        metric=metric,
+        label=label,
+        mean=statistics.fmean(values),
+        half_width=half_width,
+        values=values,
+        over=over,
+        expected=tuple(map(float, expected)),
+        baseline=float(baseline[1]),
+        baseline_name=baseline[0],
+        anchor=None if anchor[1] is None else float(anchor[1]),
+        anchor_name=anchor[0],
+        cite=anchor[2],
+        unit=unit,
+        better=better,
+    )
+
+
+class Results:
+    """The results of one chapter; the last expression of its results cell.
+
+    The record says which run it is of.  Only full runs on the full data are published.
+    """
+
+    def __init__(self, chapter: str, results: list[Result], *, run: str, data: str):
+        """``run``: "full" or "quick", a parameter of the chapter; ``data``: where they came from."""
+        self.chapter, self.results, self.run, self.data = chapter, results, run, data
+
+    def record(self) -> dict:
+        """Return the JSON record: what the book and the tests read."""
+        rows = []
+        for r in self.results:
+            row = asdict(r)
+            row[row.pop("over")] = len(r.values)
+            row["baseline"] = {"name": row.pop("baseline_name"), "value": row["baseline"]}
+            row["anchor"] = {
+                "name": row.pop("anchor_name"),
+                "cite": row.pop("cite"),
+                "value": row["anchor"],
+            }
+            rows.append(row)
+        offline = self.data == "offline subset"
+        run = f"{self.run}, offline subset" if offline else self.run
+        return {"chapter": self.chapter, "run": run, "results": rows}
+
+    def _repr_mimebundle_(self, **kwargs):
+        record = self.record()
+        return {
+            MIME: record,
+            "text/html": html_table(record),
+            "text/plain": "\n".join(f"{r['label']}: {format_value(r)}" for r in record["results"]),
+        }
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Format a figure for a table: at least three significant digits, and its unit."""
+    if value is None:
+        return "–"
+    size = abs(value)
+    if size != 0 and (size < 1e-4 or size >= 1e6):
+        text = f"{value:.1e}"
+    elif size < 1 and not unit:
+        text = f"{value:.4f}"
+    elif size < 10:
+        text = f"{value:.2f}"
+    elif size < 100:
+        text = f"{value:.1f}"
+    else:
+        text = f"{value:,.0f}"
+    return f"{text} {unit}".strip().replace("-", "−")
+
+
+def format_value(row: dict) -> str:
+    """Format one recorded result: mean ± half-width, with its unit."""
+    text = number(row["mean"])
+    if row["half_width"] is not None:
+        text += f" ± {number(row['half_width'])}"
+    return f"{text} {row['unit']}".strip()
+
+
+def html_table(record: dict) -> str:
+    """Return the reader's table of one record."""
+    head = ("Metric", "This run", "Repeated", "Expected", "Trivial baseline", "Published anchor")
+    lines = [
+        '<div class="course-results-scroll" tabindex="0" role="region" aria-label="Results">',
+        '<table class="course-results"><thead><tr>',
+        *(f'<th scope="col">{h}</th>' for h in head),
+        "</tr></thead><tbody>",
+    ]
+    for row in record["results"]:
+        low, high = row["expected"]
+        arrow = "↑" if row["better"] == "higher" else "↓"
+        over = "seeds" if "seeds" in row else "repeats"
+        anchor, base, unit = row["anchor"], row["baseline"], row["unit"]
+        cells = (
+            format_value(row),
+            f"{row[over]} {over}" if row[over] > 1 else f"1 {over[:-1]}",
+            f"{number(low)} to {number(high)} {unit}".strip(),
+            f"{number(base['value'], unit)} ({base['name']})",
+            anchor["name"]
+            if anchor["value"] is None
+            else f"{number(anchor['value'], unit)} ({anchor['name']})",
+        )
+        lines.append(f'<tr><th scope="row">{html.escape(row["label"])} {arrow}</th>')
+        lines += [f"<td>{html.escape(c)}</td>" for c in cells]
+        lines.append("</tr>")
+    return "".join([*lines, "</tbody></table></div>"])
+
+
+def read(notebook: Path) -> dict | None:
+    """Return the record in a notebook's outputs, or None where it has none."""
+    for cell in json.loads(Path(notebook).read_text(encoding="utf8"))["cells"]:
+        for output in cell.get("outputs", []):
+            if MIME in output.get("data", {}):
+                return output["data"][MIME]
+    return None
+
+
+def collect(chapters: Path) -> list[dict]:
+    """Return the records of all chapters, in order, each with the chapter's ``title`` and ``path``.
+
+    Raises ValueError for a chapter without a record, or whose record is not of the full run.
+    """
+    records = []
+    for path in sorted(Path(chapters).glob("[0-9][0-9]_*.ipynb")):
+        record = read(path)
+        if record is None or record["run"] != "full":
+            raise ValueError(
+                f"{path.name} carries no results of a full run: "
+                f"run 'python -m utils.notebooks execute full {path.name[:2]}'"
+            )
+        cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+        text = next("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        title = next(line[2:].strip() for line in text.splitlines() if line.startswith("# "))
+        records.append({**record, "title": title, "path": path})
+    return records

@@ -1,0 +1,50 @@
+"""The plumbing of a training loop: shuffled minibatches, a progress bar, a clock.
+
+The loops themselves stay in the chapters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import torch
+from tqdm import tqdm
+
+
+def minibatches(size: int, batch_size: int) -> Iterator[torch.Tensor]:
+    """Yield index tensors that visit ``range(size)`` once, in random order.
+
+    The last, incomplete batch is left out, so that every step sees ``batch_size`` examples; with
+    fewer examples than that, all of them form the one batch.  The order comes from torch's global
+    generator.
+    """
+    order = torch.randperm(size)
+    batch_size = min(batch_size, size)
+    for start in range(0, size - batch_size + 1, batch_size):
+        yield order[start : start + batch_size]
+
+
+def progress(epochs: Iterable[int], label: str) -> Iterator[int]:
+    """Pass ``epochs`` through a text progress bar that removes itself at the end."""
+    return iter(tqdm(epochs, desc=label, leave=False, mininterval=1.0))
+
+
+class Stopwatch:
+    """Measures training time without the time that evaluation takes.
+
+    >>> with watch:      # counts
+    ...     train()
+    >>> evaluate()       # does not count
+    >>> watch.seconds
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self._start = time.perf_counter()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.seconds += time.perf_counter() - self._start
