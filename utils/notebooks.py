@@ -16,6 +16,7 @@ or an output edited by hand, is noticed.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import re
@@ -43,9 +44,10 @@ LANGUAGE = {
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 SEEDS_TAG = "other-seeds"  # cells that repeat the training; the narrative's minutes exclude them
+PICTURE_TAG = "first-picture"  # the cell whose picture opens the chapter, from images/
 _PROGRESS = re.compile(r"\d+%\|.*\[\d+:\d+<")
-_MEASURED = re.compile(r"(<!-- measured -->).*?(<!-- /measured -->)", re.S)
-_TABLE = re.compile(r"(<!-- chapters:start -->\n).*?(<!-- chapters:end -->)", re.S)
+_MEASURED = re.compile(r"(<!-- measured -->).*?(<!-- /measured -->)", re.DOTALL)
+_TABLE = re.compile(r"(<!-- chapters:start -->\n).*?(<!-- chapters:end -->)", re.DOTALL)
 
 
 def chapters(numbers: list[str] = ()) -> list[Path]:
@@ -71,8 +73,10 @@ def normalise(nb: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     kept = {k: nb.metadata[k] for k in ("course", "myst") if k in nb.metadata}
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE)
     if state and state["state"]:
-        kept["widgets"] = {WIDGET_STATE: {**state, "state": dict(sorted(state["state"].items()))}}
-    nb.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": LANGUAGE, **kept})
+        kept["widgets"] = {WIDGET_STATE: state}
+    nb.metadata = nbformat.from_dict(
+        {"kernelspec": KERNELSPEC, "language_info": LANGUAGE, **kept}
+    )
     nb.nbformat, nb.nbformat_minor = 4, 5
     tags = [set(c.metadata.get("tags", [])) for c in nb.cells]
     nb.cells = [c for c, t in zip(nb.cells, tags) if "injected-parameters" not in t]
@@ -92,12 +96,24 @@ def normalise(nb: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
 
 
 def _stable_widget_ids(nb, name: str):
-    """Name widget models after the notebook and their order instead of at random."""
+    """Name widget models after the notebook and their order instead of at random.
+
+    Displayed models come first, in the order of display, then the others as they were made.
+    """
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
+    new = [
+        hashlib.sha256(f"{name}/{k}".encode()).hexdigest()[:32]
+        for k in range(len(state))
+    ]
+    if set(new) == set(state):
+        return nb
     text = nbformat.writes(nb)
-    order = sorted(state, key=lambda i: text.find(f'"model_id": "{i}"') % (len(text) + 1))
-    for k, old in enumerate(order):
-        text = text.replace(old, hashlib.sha256(f"{name}/{k}".encode()).hexdigest()[:32])
+    # find() gives -1 for a model without a view; the remainder puts it behind all others
+    order = sorted(
+        state, key=lambda i: text.find(f'"model_id": "{i}"') % (len(text) + 1)
+    )
+    for old_id, new_id in zip(order, new, strict=True):
+        text = text.replace(old_id, new_id)
     return nbformat.reads(text, 4)
 
 
@@ -106,7 +122,7 @@ def _normal_outputs(outputs, count: int) -> list:
     kept = []
     for output in outputs:
         if output.output_type == "stream":
-            text = re.sub(r"^.*\r(?=[^\n])", "", output.text, flags=re.M)
+            text = re.sub(r"^.*\r(?=[^\n])", "", output.text, flags=re.MULTILINE)
             if output.name == "stderr" and (_PROGRESS.search(text) or not text.strip()):
                 continue
             last = kept[-1] if kept else None
@@ -129,7 +145,9 @@ def _refuse_paths(output, where: str) -> None:
     )
     for folder in {str(ROOT), str(Path.home()), tempfile.gettempdir()} - {"/"}:
         if folder + "/" in text:
-            raise ValueError(f"{where}: the output names a folder of this machine: {folder}")
+            raise ValueError(
+                f"{where}: the output names a folder of this machine: {folder}"
+            )
 
 
 def write(nb, path: Path) -> None:
@@ -146,7 +164,12 @@ def _digest(value) -> str:
 def code_digest(nb) -> str:
     """Digest of the code cells; the repository's address in the set-up cell does not count."""
     code = [c.source for c in nb.cells if c.cell_type == "code"]
-    return _digest([re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", c, flags=re.M) for c in code])
+    return _digest(
+        [
+            re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", c, flags=re.MULTILINE)
+            for c in code
+        ]
+    )
 
 
 def output_digest(nb) -> str:
@@ -168,9 +191,13 @@ def quick_parameters(path: Path) -> dict:
     if path.stem not in table:
         raise ValueError(f"tests/quick.yml has no entry for {path.stem}")
     source = parameters_cell(nbformat.read(path, 4)).source
-    unknown = set(table[path.stem]) - set(re.findall(r"^(\w+)\s*=", source, flags=re.M))
+    unknown = set(table[path.stem]) - set(
+        re.findall(r"^(\w+)\s*=", source, flags=re.MULTILINE)
+    )
     if unknown:
-        raise ValueError(f"{path.stem} has no such parameter: {', '.join(sorted(unknown))}")
+        raise ValueError(
+            f"{path.stem} has no such parameter: {', '.join(sorted(unknown))}"
+        )
     return table[path.stem]
 
 
@@ -275,7 +302,26 @@ def _write_back(nb, path: Path) -> None:
     nb = normalise(nb, path.stem)
     nb.metadata.course["code_sha256"] = code_digest(nb)
     nb.metadata.course["outputs_sha256"] = output_digest(nb)
+    picture = first_picture(nb)
+    target = picture_path(path)
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(picture)
     write(nb, path)
+
+
+def picture_path(path: Path) -> Path:
+    """Return where the picture that opens a chapter is kept."""
+    return path.parent / "images" / f"{path.stem}.png"
+
+
+def first_picture(nb) -> bytes:
+    """Return the picture of the cell tagged ``first-picture``; ValueError where there is none."""
+    for cell in nb.cells:
+        if PICTURE_TAG in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output.data["image/png"])
+    raise ValueError(f"no picture in a cell tagged {PICTURE_TAG!r}")
 
 
 # ---------------------------------------------------------------------------------------------
@@ -304,6 +350,9 @@ def problems(path: Path) -> list[str]:
         found.append("has outputs that differ from those of its run")
     if len(raw.encode()) > 2_500_000:
         found.append(f"has {len(raw.encode()) / 1e6:.1f} MB (2.5 at most)")
+    picture = picture_path(path)
+    if not picture.exists() or picture.read_bytes() != first_picture(nb):
+        found.append(f"does not open with its own picture ({picture.name})")
     if refreshed(nb):
         found.append("holds an outdated front end of a widget ('refresh' mends it)")
     return found
@@ -314,14 +363,16 @@ def refreshed(nb) -> bool:
 
     A front end is how a result is shown, not a result: changing it needs no new training.
     """
-    from utils.widgets import front_end
+    from utils.widgets import WIDGETS
 
     changed = False
-    for model in nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values():
+    for model in (
+        nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values()
+    ):
         name = model["state"].get("_course_widget")
-        if name is None:
+        if name is None:  # a layout, or another library's
             continue
-        for key, value in zip(("_esm", "_css"), front_end(name)):
+        for key, value in zip(("_esm", "_css"), WIDGETS[name].front_end(), strict=True):
             changed |= model["state"].get(key) != value
             model["state"][key] = value
     return changed
@@ -336,7 +387,12 @@ def set_address(url: str) -> list[Path]:
     old = yaml.safe_load(config.read_text(encoding="utf8"))["repository"]["url"]
     slug, old_slug = (u.split("://")[1].split("/", 1)[1] for u in (url, old))
     changed = []
-    for path in [config, ROOT / "README.md", *sorted(CHAPTERS.glob("*.md")), *chapters()]:
+    for path in [
+        config,
+        ROOT / "README.md",
+        *sorted(CHAPTERS.glob("*.md")),
+        *chapters(),
+    ]:
         text = path.read_text(encoding="utf8")
         new = text.replace(old, url).replace(f"github/{old_slug}/", f"github/{slug}/")
         new = new.replace(f"gh/{old_slug}/", f"gh/{slug}/")
@@ -371,15 +427,23 @@ def readme(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m utils.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m utils.notebooks", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("execute", help="run chapters through papermill")
     command.add_argument("run", choices=("full", "quick"))
     command.add_argument("chapter", nargs="*", help="01 to 09; all where none is named")
-    commands.add_parser("check", help="report committed notebooks that are not in order")
-    commands.add_parser("refresh", help="put the current front ends into the saved widgets")
-    commands.add_parser("address", help="change the repository's address").add_argument("url")
+    commands.add_parser(
+        "check", help="report committed notebooks that are not in order"
+    )
+    commands.add_parser(
+        "refresh", help="put the current front ends into the saved widgets"
+    )
+    commands.add_parser("address", help="change the repository's address").add_argument(
+        "url"
+    )
     commands.add_parser("readme", help="remake the README's table of chapters")
     options = parser.parse_args(arguments)
     if options.command == "execute":

@@ -71,7 +71,9 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float
         return fig, fig.subplots(rows, columns, **kwargs)
 
 
-def image_grid(images, titles=None, *, columns: int = 10, size: float = 0.72, cmap=None, limit=None):
+def image_grid(
+    images, titles=None, *, columns: int = 10, size: float = 0.72, cmap=None, limit=None
+):
     """Return a figure of small pictures in rows.
 
     images: (N, H, W), in [0, 1] unless ``limit`` is given: then [-limit, limit], drawn with a

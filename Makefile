@@ -1,0 +1,85 @@
+# 'make book' builds the book, 'make test' runs every test; both install what they need first.
+#
+# Other Python:   make book PYTHON=python3.12
+# Each target says why its odd lines are there.  Recipes need only a POSIX shell, pip and venv.
+
+PYTHON ?= python3
+
+# CI tests the exact versions of constraints.txt on Python 3.11; elsewhere the ranges decide.
+CONSTRAIN = $$($(PYTHON) -c 'import sys; print("-c constraints.txt" * (sys.version_info[:2] == (3, 11)))')
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check $(CONSTRAIN)
+
+# A folder of its own for the book: it needs no torch, so it is ready in a minute.
+BOOK := .venv-book
+FULL := .venv
+
+# Warnings are errors, and -n reports every reference that leads nowhere.  Always from a clean
+# _build: with unchanged sources Sphinx would not renew the static files.
+define BUILD
+rm -rf _build
+$(1)/bin/jupyter-book build . -W --keep-going -n
+@echo
+@echo "The book is built. Open: file://$(CURDIR)/_build/html/index.html"
+endef
+
+.PHONY: help book test test-fast notebooks browser lint clean
+
+# The first target is what a bare 'make' does: nothing but explain.
+help:
+	@echo "make book        build the book into _build/html (about a minute the first time)"
+	@echo "make test        all tests, with a browser; installs torch the first time"
+	@echo "make test-fast   the tests that need neither a browser nor minutes"
+	@echo "make lint        ruff: style and common errors"
+	@echo "make notebooks   run all chapters in full and write their outputs back"
+	@echo "make clean       remove what was built; 'make clean-all' the environments, too"
+
+book: $(BOOK)/installed
+	$(call BUILD,$(BOOK))
+
+test: $(FULL)/installed browser
+	$(call BUILD,$(FULL))
+	$(FULL)/bin/python -m pytest
+	$(FULL)/bin/python -m pytest --nbval chapters
+
+# Leaves the browser out by name; builds the book only where a test asks for it.
+test-fast: $(FULL)/installed
+	$(FULL)/bin/python -m pytest -m "not browser and not slow"
+
+notebooks: $(FULL)/installed
+	$(FULL)/bin/python -m utils.notebooks execute full
+
+lint: $(FULL)/installed
+	$(FULL)/bin/ruff check .
+	$(FULL)/bin/ruff format --check .
+
+# The stamps make the second run quick: pip is asked again only when a list has changed.
+$(BOOK)/installed: requirements-book.txt constraints.txt
+	$(PYTHON) -m venv $(BOOK)
+	$(BOOK)/bin/python $(PIP_INSTALL) -r requirements-book.txt
+	@touch $@
+
+$(FULL)/installed: requirements.txt requirements-book.txt constraints.txt
+	$(PYTHON) -m venv $(FULL)
+	$(FULL)/bin/python $(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# The tests take the machine's Chromium, else Playwright's own.  As root on Debian the package is
+# installed; elsewhere (and on Ubuntu, whose package is an empty shell) Playwright downloads its own.
+browser: $(FULL)/installed
+	@if command -v chromium >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing Chromium with apt-get"; \
+	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	fi; \
+	command -v chromium >/dev/null || $(FULL)/bin/playwright install chromium || { \
+	  echo "No browser: install Chromium, or run 'make test-fast', which leaves it out." >&2; \
+	  exit 1; \
+	}
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path "./.venv*" -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean
+	rm -rf $(BOOK) $(FULL)

@@ -1,0 +1,226 @@
+"""The book's Sphinx extension: what Jupyter Book does not do by itself.
+
+1. A widget's static picture stands beside it, with alternative text: readers see it until the
+   widget has started, and for good where JavaScript is off.
+2. The widgets' saved state, up to a megabyte, moves to the end of the page, behind the text.
+3. Thebe's scripts are removed: the book does not use them, they would load from a CDN, and they
+   declare the same constant twice (a SyntaxError on every page).
+4. MathJax is copied into the site from the pip package ``sphinx-mathjax-offline``.
+5. ``{course-results}`` tabulates the results that the committed notebooks recorded.
+6. Small repairs of the theme's HTML that accessibility needs and no setting offers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))  # jupyter-book starts in a venv that knows nothing of utils/
+
+from utils import results  # noqa: E402  (the standard library only: no torch in a book build)
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+NO_SCRIPT = (
+    '<noscript><p class="course-note">This is a picture of an interactive figure: '
+    "turn JavaScript on to use it.</p></noscript>"
+)
+
+# What a page needs of MathJax, 2 MB of the package's 17.  A missing TeX extension would stop all
+# the maths of a page, so the extensions are copied whole.
+MATHJAX = ("tex-mml-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+
+
+# ------------------------------------------------------------------------------------- notebooks
+
+
+def drop_records(app, docname: str, source: list[str]) -> None:
+    """Take the result records out of a notebook before myst-nb reads it.
+
+    They are for programs; myst-nb knows no such MIME type and would warn, and the build treats
+    warnings as errors.  The notebook that readers download is the file itself and keeps them.
+    """
+    if results.MIME not in source[0]:
+        return
+    notebook = json.loads(source[0])
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(results.MIME, None)
+    source[0] = json.dumps(notebook)
+
+
+class WidgetPoster(SphinxTransform):
+    """Wrap each widget with its static picture, and name it so that other pages can link to it.
+
+    The n-th widget of ``chapters/01_name`` gets the reference label ``widget-01`` (n = 1) or
+    ``widget-01-n``.  myst-nb keeps one MIME type of an output, here the widget's, so what is put
+    into that container survives.
+    """
+
+    default_priority = 500  # anywhere between parsing and the collection of labels (880)
+
+    def apply(self, **kwargs) -> None:
+        count = 0
+        for bundle in list(self.document.findall(nodes.container)):
+            if bundle.get("nb_element") != "mime_bundle":
+                continue
+            by_type = {child.get("mime_type"): child for child in bundle.children}
+            if VIEW not in by_type:
+                continue
+            count += 1
+            by_type[VIEW].children = [self._wrap(by_type, count)]
+            by_type[VIEW].children[0].parent = by_type[VIEW]
+
+    def _wrap(self, by_type: dict, count: int) -> nodes.container:
+        """Return the container that replaces the bare ``<script>`` of a widget."""
+        picture, text = by_type.get("image/png"), by_type.get("text/plain")
+        words = text.astext() if text is not None else "Interactive figure"
+        poster = nodes.container(classes=["course-poster"])
+        if picture is not None:
+            for image in picture.findall(nodes.image):
+                image = image.deepcopy()
+                image["alt"] = image.get("alt") or words
+                image["classes"] = [*image.get("classes", []), "dark-light"]  # not dimmed
+                poster += image
+            poster += nodes.raw(text=NO_SCRIPT, format="html")
+        else:
+            poster += nodes.paragraph(text=words)
+
+        widget = nodes.container(classes=["course-widget"])
+        chapter = re.match(r"chapters/(\d\d)_", self.env.docname)
+        if chapter:
+            name = f"widget-{chapter[1]}" + (f"-{count}" if count > 1 else "")
+            widget["names"].append(name)
+            self.document.note_explicit_target(widget)
+        widget += poster
+        widget += by_type[VIEW].children
+        return widget
+
+
+# -------------------------------------------------------------------------------------- the page
+
+
+def unplug_thebe(app, config) -> None:
+    """Disconnect everything that sphinx-thebe, which Jupyter Book always loads, listens to."""
+    for listeners in list(app.events.listeners.values()):
+        for listener in list(listeners):
+            if listener.handler.__module__.split(".")[0] == "sphinx_thebe":
+                app.disconnect(listener.id)
+
+
+def move_state(app, pagename, templatename, context, doctree) -> None:
+    """Put the widgets' saved state behind the text, which it would hold up in the head."""
+    scripts = context.get("script_files", [])
+    state = [s for s in scripts if getattr(s, "attributes", {}).get("type") == STATE]
+    if state and "body" in context:
+        context["script_files"] = [s for s in scripts if s not in state]
+        for script in state:
+            context["body"] += f'<script type="{STATE}">{script.attributes["body"]}</script>'
+
+
+def repair_page(app, pagename, templatename, context, doctree) -> None:
+    """Take away what sphinx-thebe and docutils leave in a page, see the module's points 3 and 6."""
+    context["css_files"] = [
+        sheet
+        for sheet in context.get("css_files", [])
+        if "thebe" not in str(getattr(sheet, "filename", sheet))
+    ]
+    if "body" in context:
+        # A bibliography is announced as a list whose entries have a role that ARIA 1.3 withdrew.
+        context["body"] = (
+            context["body"]
+            .replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+            .replace(' role="doc-biblioentry"', "")
+        )
+
+
+def copy_mathjax(app, exception) -> None:
+    """Copy MathJax from the installed package into the site's static folder."""
+    if exception is not None or app.builder.format != "html":
+        return
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")  # its folder's name has hyphens
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("MathJax is missing: pip install -r requirements-book.txt")
+    source = Path(spec.submodule_search_locations[0], "static", "mathjax")
+    target = Path(app.outdir, "_static", "mathjax")
+    for part in MATHJAX:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source / part, target / part)
+
+
+# ------------------------------------------------------------------------------------ directives
+
+
+class CourseResults(SphinxDirective):
+    """``{course-results}``: one table per chapter, from the records in its committed notebook."""
+
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        lines: list[str] = []
+        for record in results.collect(ROOT / "chapters"):
+            self.env.note_dependency(str(record["path"]))
+            lines += self._chapter(record)
+        section = nodes.container(classes=["course-results-all"])
+        self.state.nested_parse(StringList(lines, source="course-results"), 0, section)
+        return [section]
+
+    def _chapter(self, record: dict) -> list[str]:
+        """Return the Markdown of one chapter's table; its caption links to the chapter."""
+        lines = [
+            f":::{{table}} [{record['title']}](/chapters/{record['path'].name})",
+            ":class: course-results",
+            "",
+            "| Metric | This course | Repeated | Expected | Trivial baseline | Published |",
+            "|:---|---:|:---|:---|:---|:---|",
+        ]
+        for row in record["results"]:
+            lines.append("| " + " | ".join(self._cells(row)) + " |")
+        return [*lines, ":::", ""]
+
+    @staticmethod
+    def _cells(row: dict) -> list[str]:
+        """Return the cells of one metric, as Markdown."""
+        unit, anchor, baseline = row["unit"], row["anchor"], row["baseline"]
+        low, high = row["expected"]
+        over = "seeds" if "seeds" in row else "repeats"
+        published = anchor["name"]
+        if anchor["value"] is not None:
+            published = f"{results.number(anchor['value'], unit)} ({anchor['name']})"
+        if anchor["cite"]:
+            published += f" {{cite:p}}`{anchor['cite']}`"
+        return [
+            f"{row['label']} {'↑' if row['better'] == 'higher' else '↓'}",
+            f"**{results.format_value(row)}**",
+            f"{row[over]} {over if row[over] > 1 else over[:-1]}",
+            f"{results.number(low)} to {results.number(high)} {unit}".strip(),
+            f"{results.number(baseline['value'], unit)} ({baseline['name']})",
+            published,
+        ]
+
+
+def setup(app):
+    """Connect all of the above."""
+    app.connect("config-inited", unplug_thebe)
+    app.connect("source-read", drop_records)
+    app.add_transform(WidgetPoster)
+    app.add_directive("course-results", CourseResults)
+    # After the theme (500), which adds its own scripts and rewrites parts of the body.
+    app.connect("html-page-context", move_state, priority=900)
+    app.connect("html-page-context", repair_page, priority=901)
+    app.connect("build-finished", copy_mathjax)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

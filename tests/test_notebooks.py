@@ -1,0 +1,277 @@
+"""The command line for chapters: normal form, digests, reduced parameters, address, set-up cell."""
+
+import base64
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from utils import notebooks
+
+ROOT = notebooks.ROOT
+CHAPTERS = notebooks.chapters()
+PNG = base64.b64encode(b"a picture").decode()
+
+
+def small(model="f00d" * 8):
+    """A notebook as an executor leaves it: time stamps, random ids, progress bars."""
+    code = new_code_cell(
+        "f()",
+        metadata={
+            "tags": ["first-picture"],
+            "execution": {"iopub.execute_input": "2026-01-01"},
+        },
+        execution_count=7,
+        outputs=[
+            new_output("stream", name="stdout", text="a"),
+            new_output("stream", name="stdout", text="b\n"),
+            new_output(
+                "stream", name="stderr", text="epochs:  50%|##  | 1/2 [00:01<00:01]\r"
+            ),
+            new_output(
+                "execute_result",
+                {"image/png": PNG, notebooks.WIDGET_VIEW: {"model_id": model}},
+                execution_count=7,
+            ),
+        ],
+    )
+    injected = new_code_cell(
+        "run = 'quick'", metadata={"tags": ["injected-parameters"]}
+    )
+    hidden = [
+        model[:-1] + k for k in "cab"
+    ]  # layouts and the like: in the state, without a view
+    state = {i: {"state": {"of": f"IPY_MODEL_{model}"}} for i in hidden}
+    state[model] = {"state": {"a": 1}}
+    nb = new_notebook(cells=[new_markdown_cell("# T"), injected, code])
+    nb.metadata["widgets"] = {
+        notebooks.WIDGET_STATE: {"state": state, "version_major": 2}
+    }
+    nb.metadata["papermill"] = {"start_time": "now"}
+    return nb
+
+
+def committed(tmp_path):
+    """A notebook in order, in a temporary folder; returns its path."""
+    nb = small()
+    nb.metadata["course"] = {
+        "run": "full",
+        "minutes": 1.0,
+        "narrative_minutes": 0.5,
+        "peak_memory_mb": 100,
+    }
+    path = tmp_path / "01_small.ipynb"
+    notebooks._write_back(nb, path)
+    return path
+
+
+def test_normal_form_is_the_same_for_two_runs():
+    one, two = (
+        notebooks.normalise(small(m), "01_small") for m in ("f00d" * 8, "beef" * 8)
+    )
+    assert nbformat.writes(one) == nbformat.writes(two)
+    assert nbformat.writes(notebooks.normalise(one, "01_small")) == nbformat.writes(one)
+
+
+def test_normal_form_keeps_what_counts():
+    nb = notebooks.normalise(small(), "01_small")
+    code = nb.cells[1]
+    assert [c.cell_type for c in nb.cells] == ["markdown", "code"]
+    assert code.execution_count == 1 and code.outputs[0].text == "ab\n"
+    assert len(code.outputs) == 2 and "execution" not in code.metadata
+    model = code.outputs[1].data[notebooks.WIDGET_VIEW]["model_id"]
+    assert model in nb.metadata.widgets[notebooks.WIDGET_STATE]["state"]
+
+
+def test_a_path_of_this_machine_is_refused():
+    nb = small()
+    nb.cells[2].outputs[0].text = f"saved to {ROOT}/chapters/x.png"
+    with pytest.raises(ValueError, match="folder of this machine"):
+        notebooks.normalise(nb, "01_small")
+
+
+def test_notebook_in_order_has_no_problems(tmp_path):
+    assert notebooks.problems(committed(tmp_path)) == []
+
+
+def edit_code(nb):
+    nb.cells[1].source = "g()"
+
+
+def edit_output(nb):
+    nb.cells[1].outputs[0].text = "better\n"
+
+
+def drop_outputs(nb):
+    nb.cells[1].outputs = []
+
+
+def out_of_order(nb):
+    nb.cells[1].execution_count = 3
+
+
+def reduced(nb):
+    nb.metadata.course.run = "quick"
+
+
+def with_error(nb):
+    nb.cells[1].outputs.append(new_output("error", ename="E", evalue="", traceback=[]))
+
+
+def with_stamp(nb):
+    nb.metadata["stamp"] = "now"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (edit_code, "code that changed"),
+        (edit_output, "outputs that differ"),
+        (drop_outputs, "outputs that differ"),
+        (out_of_order, "in order"),
+        (reduced, "full run"),
+        (with_error, "error output"),
+        (with_stamp, "normal form"),
+    ],
+)
+def test_a_notebook_out_of_order_is_noticed(tmp_path, change, complaint):
+    path = committed(tmp_path)
+    nb = nbformat.read(path, 4)
+    picture = notebooks.first_picture(nb)
+    change(nb)
+    notebooks.write(nb, path)
+    if change is drop_outputs:
+        with pytest.raises(ValueError, match="no picture"):
+            notebooks.problems(path)
+        nb.cells[1].outputs = [new_output("display_data", {"image/png": PNG})]
+        notebooks.write(nb, path)
+    assert notebooks.first_picture(nbformat.read(path, 4)) == picture
+    assert any(complaint in p for p in notebooks.problems(path))
+
+
+def test_an_edited_opening_picture_is_noticed(tmp_path):
+    path = committed(tmp_path)
+    notebooks.picture_path(path).write_bytes(b"another")
+    assert any("picture" in p for p in notebooks.problems(path))
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = committed(tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(
+        Path, "replace", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        notebooks.write(small(), path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_reduced_parameters_exist_in_the_chapter(path):
+    assert notebooks.quick_parameters(path)["run"] == "quick"
+
+
+def test_a_misspelt_reduced_parameter_is_refused(tmp_path, monkeypatch):
+    table = tmp_path / "quick.yml"
+    table.write_text(yaml.safe_dump({CHAPTERS[0].stem: {"epoch": 1}}))
+    monkeypatch.setattr(notebooks, "QUICK", table)
+    with pytest.raises(ValueError, match="no such parameter: epoch"):
+        notebooks.quick_parameters(CHAPTERS[0])
+    table.write_text("{}")
+    with pytest.raises(ValueError, match="no entry"):
+        notebooks.quick_parameters(CHAPTERS[0])
+
+
+def test_an_unknown_chapter_is_refused():
+    with pytest.raises(SystemExit, match="no such chapter: 77"):
+        notebooks.chapters(["77"])
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the tracked tree, with the working files' contents."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(
+        listing, cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    target = tmp_path / "course"
+    for name in filter(None, names.splitlines()):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target
+
+
+def test_a_new_address_reaches_every_link_and_keeps_the_digests(copy, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", copy)
+    monkeypatch.setattr(notebooks, "CHAPTERS", copy / "chapters")
+    old = "OWNER/deep-learning-mnist-audio"
+    assert notebooks.set_address("https://github.com/someone/fork.git")
+    config = yaml.safe_load((copy / "_config.yml").read_text())
+    assert config["repository"]["url"] == "https://github.com/someone/fork"
+    for path in notebooks.chapters():
+        text = path.read_text()
+        assert (
+            old not in text and "colab.research.google.com/github/someone/fork/" in text
+        )
+        nb = nbformat.read(path, 4)
+        assert nb.metadata.course.code_sha256 == notebooks.code_digest(nb)
+    assert old not in (copy / "README.md").read_text()
+    with pytest.raises(SystemExit, match="not the address"):
+        notebooks.set_address("javascript:alert(1)")
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    command = ["git", *identity, "-c", "init.defaultBranch=main", *arguments]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_set_up_cell_fetches_the_course_into_an_empty_folder(path, copy, tmp_path):
+    git(copy, "init")
+    git(copy, "add", "--all")
+    git(copy, "commit", "-m", "the course")
+    git(tmp_path, "clone", "--bare", str(copy), str(tmp_path / "bare.git"))
+    cell = next(c for c in nbformat.read(path, 4).cells if "REPOSITORY = " in c.source)
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert (
+        f'REPOSITORY = "{address}"' in cell.source
+        and len(cell.source.splitlines()) <= 12
+    )
+    source = cell.source.replace(address, (tmp_path / "bare.git").as_uri())
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    ask = "\nimport utils; print('course:', pathlib.Path(utils.__file__).parent.parent)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    for _ in range(2):  # the second run finds what the first one fetched
+        done = subprocess.run(
+            [sys.executable, "-c", source + ask],
+            cwd=empty,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert str(empty / "deep-learning-mnist-audio") in done.stdout
+    inside = subprocess.run(
+        [sys.executable, "-c", cell.source + ask],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"course: {ROOT}" in inside.stdout, inside.stderr
+
+
+def test_readme_table_is_made_from_the_records():
+    text = (ROOT / "README.md").read_text(encoding="utf8")
+    assert notebooks.readme(text) == text, "run 'python -m utils.notebooks readme'"
+    assert all(path.name in text for path in CHAPTERS)

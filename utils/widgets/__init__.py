@@ -1,0 +1,10 @@
+"""Interactive figures: they follow a live kernel, and run in the page from saved state alone.
+
+`WIDGETS` holds the classes by name. Importing this package needs neither torch nor a browser.
+"""
+
+from .base import WIDGETS, CourseWidget
+from .draw_digit import DrawDigit
+from .pack import pack
+
+__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "pack"]
