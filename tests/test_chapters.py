@@ -20,7 +20,7 @@ IGNORED = {"nbval-ignore-output", "nbval-skip"}
 # One wrong line in a chapter's central functions, each of which a strictly compared cell must
 # turn red: (chapter, right, wrong).
 PLANTED = [
-    ("01", "return (log_sum_exp(logits) - true_score).mean()", "return (log_sum_exp(logits) - true_score).sum()"),
+    ("01", "(log_sum_exp(logits) - true_score).mean()", "(log_sum_exp(logits) - true_score).sum()"),
     ("01", "e = (z - z.amax(1, keepdim=True)).exp()", "e = z.exp()"),
     ("01", "dZ = (softmax(Z64) - one_hot) / len(y)", "dZ = softmax(Z64) / len(y) - one_hot"),
     ("01", "padding=(0, pad))\n    return smooth", "padding=(0, pad)).abs()\n    return smooth"),
@@ -70,9 +70,7 @@ def test_every_figure_has_a_text_alternative(nb):
             for output in cell.outputs:
                 data = output.get("data", {})
                 if "image/png" in data and notebooks.WIDGET_VIEW not in data:
-                    alt = (
-                        cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-                    )
+                    alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
                     assert len(alt) > 30, cell.source[:80]
         for alt in re.findall(r"!\[(.*?)\]\(", cell.source):
             assert len(alt) > 30, cell.source[:80]
@@ -92,18 +90,14 @@ def test_parameters_are_plain_literals(nb):
         assert isinstance(statement, ast.Assign)
         ast.literal_eval(statement.value)
     lines = notebooks.parameters_cell(nb).source.splitlines()
-    assert all("#" in line for line in lines), (
-        "each parameter has a unit or range as its comment"
-    )
+    assert all("#" in line for line in lines), "each parameter has a unit or range as its comment"
 
 
 def test_at_least_six_cells_are_compared_strictly(nb):
     strict = [
         c
         for c in nb.cells
-        if c.cell_type == "code"
-        and not tags(c) & IGNORED
-        and any(o.get("text") for o in c.outputs)
+        if c.cell_type == "code" and not tags(c) & IGNORED and any(o.get("text") for o in c.outputs)
     ]
     assert len(strict) >= 6
 
@@ -128,9 +122,7 @@ def test_chapter_runs_reduced_and_offline(chapter, tmp_path, monkeypatch):
     before = chapter.read_bytes()
     nb = notebooks.execute(chapter, "quick", tmp_path / chapter.name, timeout=300)
     assert results.read(tmp_path / chapter.name)["run"] == "quick, offline subset"
-    assert not any(
-        o.output_type == "error" for c in nb.cells for o in c.get("outputs", [])
-    )
+    assert not any(o.output_type == "error" for c in nb.cells for o in c.get("outputs", []))
     assert chapter.read_bytes() == before
     print(f"{chapter.stem}: {60 * nb.metadata['course']['minutes']:.0f} s reduced")
 
@@ -139,23 +131,13 @@ def names(source):
     """The names that a cell defines for others, and those that it needs from them."""
     tree = ast.parse(source)
     stored = {
-        n.id
-        for n in ast.walk(tree)
-        if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)
     }
     stored |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
     stored |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-    loaded = (
-        {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
-        - stored
-        - set(dir(builtins))
-    )
-    defined = {
-        n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))
-    }
-    defined |= {
-        t.id for n in tree.body for t in ast.walk(n) if isinstance(t, ast.Name)
-    } & stored
+    loaded = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} - stored - set(dir(builtins))
+    defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    defined |= {t.id for n in tree.body for t in ast.walk(n) if isinstance(t, ast.Name)} & stored
     imports = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
     defined |= {(a.asname or a.name).split(".")[0] for n in imports for a in n.names}
     return defined, loaded - defined
@@ -187,9 +169,7 @@ def run_nbval(folder):
         "-p",
     ]
     command += ["no:cacheprovider", "-c", os.devnull, str(folder / "chapters")]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("number", sorted({number for number, *_ in PLANTED}))
@@ -205,9 +185,7 @@ def test_planted_bugs_turn_a_strict_cell_red(number, tmp_path):
         nb.metadata.pop("widgets", None)
         nb.cells = strict_part(nb)
         holders = [c for c in nb.cells if right and right in c.source]
-        assert name == "control" or len(holders) == 1, (
-            f"{right!r} is not in the chapter"
-        )
+        assert name == "control" or len(holders) == 1, f"{right!r} is not in the chapter"
         for cell in holders:
             cell.source = cell.source.replace(right, wrong)
         nbformat.write(nb, tmp_path / "chapters" / f"{name}.ipynb")

@@ -31,9 +31,7 @@ def small(model="f00d" * 8):
         outputs=[
             new_output("stream", name="stdout", text="a"),
             new_output("stream", name="stdout", text="b\n"),
-            new_output(
-                "stream", name="stderr", text="epochs:  50%|##  | 1/2 [00:01<00:01]\r"
-            ),
+            new_output("stream", name="stderr", text="epochs:  50%|##  | 1/2 [00:01<00:01]\r"),
             new_output(
                 "execute_result",
                 {"image/png": PNG, notebooks.WIDGET_VIEW: {"model_id": model}},
@@ -41,18 +39,12 @@ def small(model="f00d" * 8):
             ),
         ],
     )
-    injected = new_code_cell(
-        "run = 'quick'", metadata={"tags": ["injected-parameters"]}
-    )
-    hidden = [
-        model[:-1] + k for k in "cab"
-    ]  # layouts and the like: in the state, without a view
+    injected = new_code_cell("run = 'quick'", metadata={"tags": ["injected-parameters"]})
+    hidden = [model[:-1] + k for k in "cab"]  # layouts and the like: in the state, without a view
     state = {i: {"state": {"of": f"IPY_MODEL_{model}"}} for i in hidden}
     state[model] = {"state": {"a": 1}}
     nb = new_notebook(cells=[new_markdown_cell("# T"), injected, code])
-    nb.metadata["widgets"] = {
-        notebooks.WIDGET_STATE: {"state": state, "version_major": 2}
-    }
+    nb.metadata["widgets"] = {notebooks.WIDGET_STATE: {"state": state, "version_major": 2}}
     nb.metadata["papermill"] = {"start_time": "now"}
     return nb
 
@@ -72,9 +64,7 @@ def committed(tmp_path):
 
 
 def test_normal_form_is_the_same_for_two_runs():
-    one, two = (
-        notebooks.normalise(small(m), "01_small") for m in ("f00d" * 8, "beef" * 8)
-    )
+    one, two = (notebooks.normalise(small(m), "01_small") for m in ("f00d" * 8, "beef" * 8))
     assert nbformat.writes(one) == nbformat.writes(two)
     assert nbformat.writes(notebooks.normalise(one, "01_small")) == nbformat.writes(one)
 
@@ -164,9 +154,7 @@ def test_an_edited_opening_picture_is_noticed(tmp_path):
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = committed(tmp_path)
     before = path.read_bytes()
-    monkeypatch.setattr(
-        Path, "replace", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt)
-    )
+    monkeypatch.setattr(Path, "replace", lambda *a: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         notebooks.write(small(), path)
     assert path.read_bytes() == before
@@ -197,9 +185,7 @@ def test_an_unknown_chapter_is_refused():
 def copy(tmp_path):
     """A copy of the tracked tree, with the working files' contents."""
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(
-        listing, cwd=ROOT, capture_output=True, text=True, check=True
-    ).stdout
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     target = tmp_path / "course"
     for name in filter(None, names.splitlines()):
         if (ROOT / name).is_file():
@@ -217,9 +203,7 @@ def test_a_new_address_reaches_every_link_and_keeps_the_digests(copy, monkeypatc
     assert config["repository"]["url"] == "https://github.com/someone/fork"
     for path in notebooks.chapters():
         text = path.read_text()
-        assert (
-            old not in text and "colab.research.google.com/github/someone/fork/" in text
-        )
+        assert old not in text and "colab.research.google.com/github/someone/fork/" in text
         nb = nbformat.read(path, 4)
         assert nb.metadata.course.code_sha256 == notebooks.code_digest(nb)
     assert old not in (copy / "README.md").read_text()
@@ -241,10 +225,7 @@ def test_set_up_cell_fetches_the_course_into_an_empty_folder(path, copy, tmp_pat
     git(tmp_path, "clone", "--bare", str(copy), str(tmp_path / "bare.git"))
     cell = next(c for c in nbformat.read(path, 4).cells if "REPOSITORY = " in c.source)
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    assert (
-        f'REPOSITORY = "{address}"' in cell.source
-        and len(cell.source.splitlines()) <= 12
-    )
+    assert f'REPOSITORY = "{address}"' in cell.source and len(cell.source.splitlines()) <= 12
     source = cell.source.replace(address, (tmp_path / "bare.git").as_uri())
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -44,7 +44,7 @@ def test_missing_packages_are_installed_and_torch_never(monkeypatch):
     monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: name != "pooch" or None)
     monkeypatch.setattr(runtime.subprocess, "run", lambda c, check: commands.append(c))
     assert runtime.install_missing() == ["pooch"]
-    assert commands[0][-1] == "pooch" and not any("torch" == p for p in runtime.COLAB_PACKAGES)
+    assert commands[0][-1] == "pooch" and "torch" not in runtime.COLAB_PACKAGES
 
 
 def test_nothing_is_installed_where_all_is_there(monkeypatch):

@@ -1,1 +1,1 @@
-"""What the chapters share: data, seeds, figures, results and widgets.  Models live in the chapters."""
+"""What the chapters share: data, seeds, figures, results, widgets.  Models are in the chapters."""

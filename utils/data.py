@@ -226,7 +226,8 @@ def _download(file: RemoteFile, folder: Path) -> bytes:
     if os.environ.get("DL_COURSE_OFFLINE", "0") not in ("", "0"):
         raise Unavailable("DL_COURSE_OFFLINE is set")
     pooch.get_logger().setLevel("WARNING")  # it would print paths of this machine
-    get = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=sys.stderr.isatty(), chunk_size=2**16)
+    watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # a terminal, or a notebook
+    get = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=watched, chunk_size=2**16)
     reasons = []
     for url in file.urls:
         try:

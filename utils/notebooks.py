@@ -74,9 +74,7 @@ def normalise(nb: nbformat.NotebookNode, name: str) -> nbformat.NotebookNode:
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE)
     if state and state["state"]:
         kept["widgets"] = {WIDGET_STATE: state}
-    nb.metadata = nbformat.from_dict(
-        {"kernelspec": KERNELSPEC, "language_info": LANGUAGE, **kept}
-    )
+    nb.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": LANGUAGE, **kept})
     nb.nbformat, nb.nbformat_minor = 4, 5
     tags = [set(c.metadata.get("tags", [])) for c in nb.cells]
     nb.cells = [c for c, t in zip(nb.cells, tags) if "injected-parameters" not in t]
@@ -101,17 +99,12 @@ def _stable_widget_ids(nb, name: str):
     Displayed models come first, in the order of display, then the others as they were made.
     """
     state = nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {})
-    new = [
-        hashlib.sha256(f"{name}/{k}".encode()).hexdigest()[:32]
-        for k in range(len(state))
-    ]
+    new = [hashlib.sha256(f"{name}/{k}".encode()).hexdigest()[:32] for k in range(len(state))]
     if set(new) == set(state):
         return nb
     text = nbformat.writes(nb)
     # find() gives -1 for a model without a view; the remainder puts it behind all others
-    order = sorted(
-        state, key=lambda i: text.find(f'"model_id": "{i}"') % (len(text) + 1)
-    )
+    order = sorted(state, key=lambda i: text.find(f'"model_id": "{i}"') % (len(text) + 1))
     for old_id, new_id in zip(order, new, strict=True):
         text = text.replace(old_id, new_id)
     return nbformat.reads(text, 4)
@@ -145,9 +138,7 @@ def _refuse_paths(output, where: str) -> None:
     )
     for folder in {str(ROOT), str(Path.home()), tempfile.gettempdir()} - {"/"}:
         if folder + "/" in text:
-            raise ValueError(
-                f"{where}: the output names a folder of this machine: {folder}"
-            )
+            raise ValueError(f"{where}: the output names a folder of this machine: {folder}")
 
 
 def write(nb, path: Path) -> None:
@@ -165,10 +156,7 @@ def code_digest(nb) -> str:
     """Digest of the code cells; the repository's address in the set-up cell does not count."""
     code = [c.source for c in nb.cells if c.cell_type == "code"]
     return _digest(
-        [
-            re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", c, flags=re.MULTILINE)
-            for c in code
-        ]
+        [re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", c, flags=re.MULTILINE) for c in code]
     )
 
 
@@ -191,13 +179,9 @@ def quick_parameters(path: Path) -> dict:
     if path.stem not in table:
         raise ValueError(f"tests/quick.yml has no entry for {path.stem}")
     source = parameters_cell(nbformat.read(path, 4)).source
-    unknown = set(table[path.stem]) - set(
-        re.findall(r"^(\w+)\s*=", source, flags=re.MULTILINE)
-    )
+    unknown = set(table[path.stem]) - set(re.findall(r"^(\w+)\s*=", source, flags=re.MULTILINE))
     if unknown:
-        raise ValueError(
-            f"{path.stem} has no such parameter: {', '.join(sorted(unknown))}"
-        )
+        raise ValueError(f"{path.stem} has no such parameter: {', '.join(sorted(unknown))}")
     return table[path.stem]
 
 
@@ -366,9 +350,7 @@ def refreshed(nb) -> bool:
     from utils.widgets import WIDGETS
 
     changed = False
-    for model in (
-        nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values()
-    ):
+    for model in nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values():
         name = model["state"].get("_course_widget")
         if name is None:  # a layout, or another library's
             continue
@@ -427,23 +409,15 @@ def readme(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands in the module's docstring."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.notebooks", description=__doc__
-    )
+    parser = argparse.ArgumentParser(prog="python -m utils.notebooks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("execute", help="run chapters through papermill")
     command.add_argument("run", choices=("full", "quick"))
     command.add_argument("chapter", nargs="*", help="01 to 09; all where none is named")
-    commands.add_parser(
-        "check", help="report committed notebooks that are not in order"
-    )
-    commands.add_parser(
-        "refresh", help="put the current front ends into the saved widgets"
-    )
-    commands.add_parser("address", help="change the repository's address").add_argument(
-        "url"
-    )
+    commands.add_parser("check", help="report committed notebooks that are not in order")
+    commands.add_parser("refresh", help="put the current front ends into the saved widgets")
+    commands.add_parser("address", help="change the repository's address").add_argument("url")
     commands.add_parser("readme", help="remake the README's table of chapters")
     options = parser.parse_args(arguments)
     if options.command == "execute":

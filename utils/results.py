@@ -1,8 +1,8 @@
 """A chapter's results: shown to the reader as a table, recorded as JSON for the book and the tests.
 
 The last cell of a chapter displays one ``Results``, which puts both into the same output: an HTML
-table, and a record under the MIME type ``application/vnd.course.results+json``.  The page of results and the
-README's table are generated from the committed records, so no figure is ever typed by hand.
+table, and a record under the MIME type ``application/vnd.course.results+json``.  The page of
+results and the README's table are made from the committed records: no figure is typed by hand.
 
 Only the standard library is imported: the book is built where neither NumPy nor torch is installed.
 """
@@ -111,7 +111,7 @@ class Results:
     """
 
     def __init__(self, chapter: str, results: list[Result], *, run: str, data: str):
-        """``run``: "full" or "quick", a parameter of the chapter; ``data``: where they came from."""
+        """``run``: "full" or "quick", a parameter of the chapter; ``data``: the data's source."""
         self.chapter, self.results, self.run, self.data = chapter, results, run, data
 
     def record(self) -> dict:

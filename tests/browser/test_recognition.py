@@ -48,7 +48,8 @@ def test_digits_of_another_collection_are_read(widget):
     answers = widget.evaluate(
         """pictures => {
             const widget = document.querySelector(".dd").drawDigit;
-            return pictures.map((grey) => [...widget.feedRaster(Float32Array.from(grey, (v) => v / 255), 64, 64)]);
+            const ink = (grey) => Float32Array.from(grey, (v) => v / 255);
+            return pictures.map((grey) => [...widget.feedRaster(ink(grey), 64, 64)]);
         }""",
         pictures,
     )
