@@ -1,7 +1,7 @@
 """The command line for the chapters: run them, keep them in normal form, check them.
 
     python -m utils.notebooks execute full [01 ...]    run as published, write the outputs back
-    python -m utils.notebooks execute quick [01 ...]   reduced run, writes nothing
+    python -m utils.notebooks execute quick [01 ...]   reduced run, into _build/executed only
     python -m utils.notebooks check                    are the committed notebooks in order?
     python -m utils.notebooks refresh                  new front ends into the saved widgets
     python -m utils.notebooks address URL              the repository's address, everywhere
@@ -259,9 +259,15 @@ def execute(path: Path, run: str, output: Path, *, timeout: int = 3600):
 
 
 def _execute_command(run: str, numbers: list[str]) -> None:
+    folder = ROOT / "_build" / "executed"
+    folder.mkdir(parents=True, exist_ok=True)
     for path in chapters(numbers):
-        with tempfile.TemporaryDirectory() as folder:
-            nb = execute(path, run, Path(folder) / path.name)
+        output = folder / path.name
+        try:
+            nb = execute(path, run, output)
+        except Exception:
+            print(f"{path.stem} failed; how far it came stands in {output.relative_to(ROOT)}")
+            raise
         course = nb.metadata["course"]
         print(
             f"{path.stem}: {course['minutes']:.1f} min, {course['narrative_minutes']:.1f} without "

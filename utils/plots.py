@@ -71,27 +71,36 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float
         return fig, fig.subplots(rows, columns, **kwargs)
 
 
-def image_grid(
-    images, titles=None, *, columns: int = 10, size: float = 0.72, cmap=None, limit=None
-):
-    """Return a figure of small pictures in rows.
+def mosaic(ax, images, titles=None, *, columns: int = 10, limit=None) -> None:
+    """Draw small pictures in rows on one Axes, which is a hundred times faster than one Axes each.
 
     images: (N, H, W), in [0, 1] unless ``limit`` is given: then [-limit, limit], drawn with a
-    diverging map.  titles: N short strings, or None.
+    diverging map.  titles: N short strings above the pictures, or None.  Raises ValueError for
+    other shapes.
     """
     images = np.asarray(images)
-    if images.ndim != 3:
-        raise ValueError(f"image_grid takes (N, H, W), not {images.shape}")
+    if images.ndim != 3 or (titles is not None and len(titles) != len(images)):
+        raise ValueError(f"mosaic takes (N, H, W) and N titles, not {images.shape}")
+    count, height, width = images.shape
+    rows = -(-count // columns)
+    gap, room = width // 14, 0 if titles is None else height // 3  # pixels between; for a title
+    canvas = np.zeros((rows * (height + gap + room), columns * (width + gap)))  # 0 is white
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (height + gap + room) + room, (i % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+        if titles is not None:
+            place = (left + width / 2, top - room * 0.25)
+            ax.text(*place, titles[i], ha="center", va="bottom", fontsize=9)
+    low, high, colours = (0, 1, "gray_r") if limit is None else (-limit, limit, DIVERGING)
+    ax.imshow(canvas, cmap=colours, vmin=low, vmax=high, interpolation="nearest")
+    ax.axis("off")
+
+
+def image_grid(images, titles=None, *, columns: int = 10, size: float = 0.72, limit=None):
+    """Return a figure of small pictures in rows, each ``size`` inches wide; see ``mosaic``."""
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
-    low, high = (0.0, 1.0) if limit is None else (-limit, limit)
-    tall = size * (1.0 if titles is None else 1.32)
-    fig, axes = figure(rows, columns, width=columns * size, height=rows * tall, squeeze=False)
-    for i, ax in enumerate(axes.flat):
-        ax.axis("off")
-        if i < len(images):
-            colours = cmap or ("gray_r" if limit is None else DIVERGING)
-            ax.imshow(images[i], cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-            if titles is not None:
-                ax.set_title(titles[i], fontsize=9, pad=3)
+    tall = size * (1.08 if titles is None else 1.4)
+    fig, ax = figure(width=columns * size, height=rows * tall)
+    mosaic(ax, images, titles, columns=columns, limit=limit)
     return fig
