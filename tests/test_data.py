@@ -143,6 +143,7 @@ def cache(monkeypatch, tmp_path, server):
     md5s = [(name, hashlib.md5(body).hexdigest()) for name, body in FILES.items()]
     monkeypatch.setattr(MNIST, "resources", md5s)
     monkeypatch.setattr(MNIST, "mirrors", [server.url])
+    monkeypatch.setattr(data, "_watched", lambda: False)  # no progress bar in what is printed
     data._mnist.cache_clear()
     yield tmp_path / "cache" / "mnist"
     data._mnist.cache_clear()
@@ -201,7 +202,7 @@ def test_download_then_cache(cache, server, capsys):
     assert_fake(data.mnist("test"), "test", "download")
     out, err = capsys.readouterr()
     assert out == "MNIST train: 12 images (download)\nMNIST test: 6 images (download)\n"
-    assert err == ""  # neither pooch's log nor a progress bar
+    assert err == ""  # neither pooch's log nor, where nobody watches, a progress bar
     assert server.requests == list(FILES)
     restart()
     assert_fake(data.mnist("test"), "test", "cache")

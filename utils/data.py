@@ -226,8 +226,7 @@ def _download(file: RemoteFile, folder: Path) -> bytes:
     if os.environ.get("DL_COURSE_OFFLINE", "0") not in ("", "0"):
         raise Unavailable("DL_COURSE_OFFLINE is set")
     pooch.get_logger().setLevel("WARNING")  # it would print paths of this machine
-    watched = sys.stderr.isatty() or "ipykernel" in sys.modules  # a terminal, or a notebook
-    get = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=watched, chunk_size=2**16)
+    get = pooch.HTTPDownloader(timeout=TIMEOUT, progressbar=_watched(), chunk_size=2**16)
     reasons = []
     for url in file.urls:
         try:
@@ -236,6 +235,11 @@ def _download(file: RemoteFile, folder: Path) -> bytes:
         except (OSError, ValueError) as error:  # requests' errors are OSErrors
             reasons.append(_reason(error))
     raise Unavailable(", then ".join(dict.fromkeys(reasons)))
+
+
+def _watched() -> bool:
+    """Whether somebody looks at standard error: in a terminal, or in a notebook."""
+    return sys.stderr.isatty() or "ipykernel" in sys.modules
 
 
 def _reason(error: Exception) -> str:
