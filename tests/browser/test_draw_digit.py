@@ -124,7 +124,7 @@ def test_drawing_with_the_mouse(show):
 
 def test_nothing_is_sent_or_said_before_the_pen_is_lifted(show):
     page = show()
-    area = page.locator(".dd-draw").bounding_box()
+    area = page.locator(".cw-draw").bounding_box()
     page.mouse.move(area["x"] + 50, area["y"] + 50)
     page.mouse.down()
     page.mouse.move(area["x"] + 90, area["y"] + 200, steps=8)
@@ -138,7 +138,7 @@ def test_nothing_is_sent_or_said_before_the_pen_is_lifted(show):
 def test_other_mouse_buttons_do_not_draw(show):
     page = show()
     before = image(page)
-    area = page.locator(".dd-draw").bounding_box()
+    area = page.locator(".cw-draw").bounding_box()
     page.mouse.move(area["x"] + 50, area["y"] + 50)
     page.mouse.down(button="right")
     page.mouse.move(area["x"] + 150, area["y"] + 150)
@@ -148,8 +148,8 @@ def test_other_mouse_buttons_do_not_draw(show):
 
 def test_drawing_with_a_finger(show):
     page = show(**PHONE)
-    page.locator(".dd-draw").scroll_into_view_if_needed()
-    area = page.locator(".dd-draw").bounding_box()
+    page.locator(".cw-draw").scroll_into_view_if_needed()
+    area = page.locator(".cw-draw").bounding_box()
     scrolled = page.evaluate("scrollY")
     client = page.context.new_cdp_session(page)
 
@@ -173,7 +173,7 @@ def test_drawing_with_a_finger(show):
 
 def test_drawing_with_the_keyboard(show):
     page = show()
-    canvas = page.locator(".dd-draw")
+    canvas = page.locator(".cw-draw")
     canvas.focus()
     page.keyboard.press("Space")
     assert said(page) == "Pen down."
@@ -191,7 +191,7 @@ def test_drawing_with_the_keyboard(show):
 
 def test_two_arrows_together_draw_a_diagonal(show):
     page = show()
-    page.locator(".dd-draw").focus()
+    page.locator(".cw-draw").focus()
     page.keyboard.press("Space")
     page.keyboard.down("ArrowRight")
     for _ in range(6):
@@ -204,7 +204,7 @@ def test_two_arrows_together_draw_a_diagonal(show):
 
 def test_leaving_the_drawing_area_lifts_the_pen(show):
     page = show()
-    page.locator(".dd-draw").focus()
+    page.locator(".cw-draw").focus()
     page.keyboard.press("Space")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
@@ -223,13 +223,13 @@ def test_undo_and_clear(show):
     page = show()
     undo = page.get_by_role("button", name="Undo stroke")
     assert undo.is_disabled()
-    draw_with_mouse(page, page.locator(".dd-draw"), [[(0.3, 0.1), (0.3, 0.9)]])
+    draw_with_mouse(page, page.locator(".cw-draw"), [[(0.3, 0.1), (0.3, 0.9)]])
     one = image(page)
-    draw_with_mouse(page, page.locator(".dd-draw"), [[(0.3, 0.5), (0.9, 0.5)]])
+    draw_with_mouse(page, page.locator(".cw-draw"), [[(0.3, 0.5), (0.9, 0.5)]])
     assert (image(page) != one).any()
     undo.click()
     assert (image(page) == one).all() and (sent_image(page) == one).all()
-    page.locator(".dd-draw").focus()
+    page.locator(".cw-draw").focus()
     page.keyboard.press("Control+z")
     assert image(page).sum() == 0 and probabilities(page) is None
     page.wait_for_function("document.querySelector('.dd-percent').textContent === '–'")
@@ -257,7 +257,7 @@ def test_picking_test_digits(show, digits):
         assert page.locator(".dd-label .dd-name").inner_text() == str(labels[k])
     page.get_by_role("button", name="Next test digit").click()  # after the last, the first
     assert (image(page) == images[0]).all()
-    draw_with_mouse(page, page.locator(".dd-draw"), STROKES[3][0])
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[3][0])
     assert page.locator("[aria-pressed=true]").count() == 0
     page.get_by_role("button", name="Next test digit").click()  # goes on where it was
     assert (image(page) == images[1]).all()
@@ -268,7 +268,7 @@ def test_nearest_training_digits(show, digits):
     section = page.locator("details", has_text="Nearest training digits")
     section.locator("summary").click()
     section.get_by_text("Of 600 training digits").wait_for()
-    draw_with_mouse(page, page.locator(".dd-draw"), STROKES[0][0])
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[0][0])
     page.wait_for_timeout(100)
     coarse = np.rint(digits[0][:600].astype(float) / 17) * 17
     distance = np.sqrt(((coarse - image(page)) ** 2).sum((1, 2))) / 255
@@ -283,7 +283,7 @@ def test_what_the_first_layer_responds_to(show, digit_net):
     page = show()
     section = page.locator("details", has_text="What the first layer responds to")
     section.locator("summary").click()
-    draw_with_mouse(page, page.locator(".dd-draw"), STROKES[2][0])
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[2][0])
     page.wait_for_timeout(100)
     with torch.no_grad():
         responses = digit_net[:4](torch.tensor(image(page)[None] / 255, dtype=torch.float32))[0]
@@ -308,7 +308,7 @@ def test_it_reads_how_people_write(show):
         for digit, ways in STROKES.items():
             for strokes in ways[:most]:
                 clear(page)
-                draw_with_mouse(page, page.locator(".dd-draw"), strokes, box)
+                draw_with_mouse(page, page.locator(".cw-draw"), strokes, box)
                 right += probabilities(page).argmax() == digit
                 total += 1
     assert right / total >= 0.9
@@ -348,7 +348,7 @@ def set_from_python(page, picture, example=-1):
 
 def test_an_image_set_in_python_is_shown(show, digits):
     page = show()
-    draw_with_mouse(page, page.locator(".dd-draw"), STROKES[8][0])
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[8][0])
     set_from_python(page, digits[0][77])
     assert (image(page) == digits[0][77]).all() and said(page).startswith("The net says")
     assert page.get_by_role("button", name="Undo stroke").is_disabled()
@@ -363,12 +363,12 @@ def test_two_views_of_one_model(show):
     page.evaluate("show('two')")
     views = page.locator(".dd")
     assert views.count() == 2
-    draw_with_mouse(page, views.nth(1).locator(".dd-draw"), STROKES[5][1])
+    draw_with_mouse(page, views.nth(1).locator(".cw-draw"), STROKES[5][1])
     page.wait_for_timeout(100)
     first, second = (np.array(v.evaluate("root => [...root.drawDigit.image]")) for v in views.all())
     assert (first == second).all() and first.sum() > 0
     assert calls(page) == SENT
-    draw_with_mouse(page, views.nth(0).locator(".dd-draw"), STROKES[1][0])
+    draw_with_mouse(page, views.nth(0).locator(".cw-draw"), STROKES[1][0])
     page.wait_for_timeout(100)
     first, second = (np.array(v.evaluate("root => [...root.drawDigit.image]")) for v in views.all())
     assert (first == second).all()
@@ -379,7 +379,7 @@ def test_two_views_of_one_model(show):
 
 def test_cleaning_up(show):
     page = show()
-    page.locator(".dd-draw").focus()
+    page.locator(".cw-draw").focus()
     page.keyboard.press("Space")
     assert page.evaluate("model.listeners") == 2
     page.evaluate("cleanup()")
@@ -423,7 +423,7 @@ def test_no_serious_accessibility_violation(show, options, theme):
     page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
     for summary in page.locator("summary").all():
         summary.click()
-    draw_with_mouse(page, page.locator(".dd-draw"), STROKES[4][0])
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[4][0])
     for state in ("drawing", "example", "empty"):
         if state == "example":
             page.get_by_role("button", name="Next test digit").click()
@@ -440,7 +440,7 @@ def test_it_fits_a_phone_with_room_for_fingers(show):
     for summary in page.locator("summary").all():
         summary.click()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for control in page.locator(".dd button, .dd summary, .dd-draw").all():
+    for control in page.locator(".dd button, .dd summary, .cw-draw").all():
         box = control.bounding_box()
         assert box["width"] >= 43.9 and box["height"] >= 43.9, control.evaluate("e => e.outerHTML")
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
@@ -463,8 +463,8 @@ def test_keys_stay_with_the_widget_in_jupyterlab(show):
 def test_focus_can_be_seen(show):
     page = show()
     page.keyboard.press("Tab")
-    assert page.locator(".dd-draw").evaluate("e => e === document.activeElement")
-    assert page.locator(".dd-draw").evaluate("e => getComputedStyle(e).outlineWidth") == "3px"
+    assert page.locator(".cw-draw").evaluate("e => e === document.activeElement")
+    assert page.locator(".cw-draw").evaluate("e => getComputedStyle(e).outlineWidth") == "3px"
 
 
 def test_nothing_moves_by_itself_if_the_reader_asks_for_that(show):
@@ -506,7 +506,7 @@ def test_a_redraw_fits_into_a_frame(serve, open_page, digits, tmp_path, hidden):
         for summary in page.locator("summary").all():
             summary.click()
         page.get_by_text("Of 600 training digits").wait_for()
-        area = page.locator(".dd-draw").bounding_box()
+        area = page.locator(".cw-draw").bounding_box()
         times = []
         page.mouse.move(area["x"] + 20, area["y"] + 20)
         page.mouse.down()

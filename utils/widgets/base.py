@@ -65,7 +65,8 @@ class CourseWidget(anywidget.AnyWidget):
     @classmethod
     def front_end(cls) -> tuple[str, str]:
         """`(_esm, _css)` as the files are now, to refresh the states that notebooks saved."""
-        return bundle(cls._front), (FRONT / "style.css").read_text("utf-8")
+        sheets = [FRONT / "style.css", (FRONT / cls._front).with_suffix(".css")]
+        return bundle(cls._front), "\n".join(s.read_text("utf-8") for s in sheets if s.exists())
 
     def poster(self) -> bytes | None:
         """PNG shown in the PDF, on GitHub, and where JavaScript is off."""

@@ -4,75 +4,13 @@ from __future__ import annotations
 
 import copy
 import io
-import zlib
 
 import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
 from .pack import pack
-
-SIDE = 28
-
-
-def _images(images, name: str) -> np.ndarray:
-    """Pictures as uint8 of shape (N, 28, 28): from uint8 0-255, or from numbers in [0, 1]."""
-    array = np.asarray(images)
-    if array.size == 0 or array.size % (SIDE * SIDE) or array.shape[-1] not in (SIDE, SIDE * SIDE):
-        raise ValueError(f"{name} has shape {array.shape}, but must be (N, 28, 28) or (N, 784)")
-    array = array.reshape(-1, SIDE, SIDE)
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} holds {array.dtype}, but must hold numbers")
-    array = array.astype(float)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} has values that are NaN or infinite")
-    if array.min() < 0 or array.max() > 1:
-        raise ValueError(
-            f"{name} ranges over [{array.min():g}, {array.max():g}], not within [0, 1]"
-        )
-    return np.rint(array * 255).astype(np.uint8)
-
-
-def _labels(labels, name: str, count: int) -> list[int]:
-    array = np.asarray(labels)
-    if array.shape != (count,):
-        raise ValueError(f"{name} has shape {array.shape}, but there are {count} pictures")
-    if array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 9:
-        raise ValueError(f"{name} must be whole numbers from 0 to 9")
-    return [int(v) for v in array]
-
-
-def _pack_grey(images: np.ndarray) -> bytes:
-    """16 levels of grey, two pixels a byte, zlib: about 95 bytes for an MNIST digit."""
-    levels = np.rint(images.reshape(-1) / 17).astype(np.uint8)
-    return zlib.compress((levels[::2] << 4 | levels[1::2]).tobytes(), 9)
-
-
-class _Image(t.TraitType):
-    """A picture of shape (28, 28) in steps of 1/255, read-only; it travels as 784 bytes."""
-
-    info_text = "28 x 28 numbers in [0, 1]"
-
-    def validate(self, obj, value):
-        try:
-            pixels = _images(value, self.name)
-        except (TypeError, ValueError) as error:
-            raise t.TraitError(str(error)) from None
-        if len(pixels) != 1:
-            raise t.TraitError(f"{self.name} has {len(pixels)} pictures, but must be one")
-        image = pixels[0] / np.float32(255)
-        image.flags.writeable = False
-        return image
-
-    @staticmethod
-    def to_json(value, widget) -> bytes:
-        return np.rint(value * 255).astype(np.uint8).tobytes()
-
-    @staticmethod
-    def from_json(value, widget) -> np.ndarray:
-        return np.frombuffer(value, np.uint8)  # validate() refuses a wrong number of them
+from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
 
 
 class DrawDigit(CourseWidget, front="draw_digit.js"):
@@ -99,7 +37,7 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     _example_labels = t.List(t.Int()).tag(sync=True)
     _neighbours = t.Bytes().tag(sync=True)
     _neighbour_labels = t.List(t.Int()).tag(sync=True)
-    image = _Image().tag(sync=True, to_json=_Image.to_json, from_json=_Image.from_json)
+    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
     example = t.Int(-1).tag(sync=True)
     alt = (
         "Draw a digit and a small net says which one it is. The picture shows test digits, "
@@ -121,21 +59,21 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
         if spec["output"] != 10 or spec["layers"][-1]["op"] == "softmax":
             raise ValueError("the model must end in ten logits, without a softmax")
         self._model = copy.deepcopy(model).cpu().eval()
-        self._pictures = _images(examples, "examples")
+        self._pictures = as_bytes(examples, "examples")
         if (neighbours is None) != (neighbour_labels is None):
             raise ValueError("neighbours and neighbour_labels go together")
         traits = {}
         if neighbours is not None:
-            pictures = _images(neighbours, "neighbours")
-            traits["_neighbours"] = _pack_grey(pictures)
-            traits["_neighbour_labels"] = _labels(
+            pictures = as_bytes(neighbours, "neighbours")
+            traits["_neighbours"] = pack_grey(pictures)
+            traits["_neighbour_labels"] = as_labels(
                 neighbour_labels, "neighbour_labels", len(pictures)
             )
         super().__init__(
             _net=spec,
             _weights=weights,
             _examples=self._pictures.tobytes(),
-            _example_labels=_labels(example_labels, "example_labels", len(self._pictures)),
+            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
             image=self._pictures[0],
             example=0,
             alt=alt,

@@ -2,217 +2,12 @@
 
 import { makeNet, softmax, toArrayBuffer } from "./engine.js";
 import { SIDE, rasterToDigit, strokesToDigit } from "./mnist.js";
+import { drawingArea } from "./drawing.js";
+import { LOWERS, PIXELS, RAISES, mix, paintDigit, tile } from "./pictures.js";
 import { freshId, h, oncePerFrame, paint, percent, ready } from "./dom.js";
 
-const PIXELS = SIDE * SIDE;
 const N_NEAREST = 5;
 const N_UNITS = 6;
-
-const INK = [255, 255, 255];
-const PAPER = [12, 16, 23]; // the dark ground of every picture, in light and in dark pages
-const RAISES = [255, 166, 64]; // orange: positive weights
-const LOWERS = [84, 160, 255]; // blue: negative weights
-
-/** The colour a share of the way from PAPER to `towards`. */
-function mix(share, towards) {
-  return PAPER.map((from, i) => from + share * (towards[i] - from));
-}
-
-/** Paint 784 values of 0-255, white on dark. */
-function paintDigit(canvas, pixels) {
-  paint(canvas, SIDE, SIDE, (k) => mix(pixels[k] / 255, INK));
-}
-
-/** A small picture of 28 x 28 pixels with a caption below. */
-function tile() {
-  const canvas = h("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "" });
-  const caption = h("figcaption");
-  return { canvas, caption, element: h("figure", { class: "dd-tile" }, canvas, caption) };
-}
-
-// ---- the drawing area -----------------------------------------------------------------------------
-
-const RESOLUTION = 560; // pixels of the canvas, twice its largest size on the page
-const PEN_WIDTH = 0.075; // of the drawing area
-const KEY_STEP = 1 / 28;
-const CLOSEST = 0.003; // points nearer than this to the one before add nothing
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-
-/**
- * A canvas to draw on with mouse, finger, pen, or keys. Strokes are lists of points {x, y}, both in
- * 0-1. Calls `onStart` before a stroke begins, `onChange` after every movement, `onEnd` when the pen is
- * lifted, `onClear` and `onUndo` on the keys for that, and `say` with what a keyboard user must hear.
- */
-function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, onUndo, say }) {
-  const canvas = h("canvas", {
-    class: "dd-draw",
-    width: RESOLUTION,
-    height: RESOLUTION,
-    tabindex: "0",
-    role: "application",
-    "aria-label": "Drawing area",
-    "aria-describedby": describedBy,
-  });
-  const cursor = { x: 0.5, y: 0.3 }; // of the keyboard
-  const held = new Set(); // arrow keys that are down: two of them draw a diagonal
-  let strokes = [];
-  let stroke = null; // the one being drawn
-  let pointer = null; // the mouse button, finger or pen that draws it
-  let keyboard = false; // whether to show the cursor
-
-  function begin(point) {
-    onStart();
-    stroke = [{ ...point }];
-    strokes.push(stroke);
-    onChange();
-  }
-
-  function extend(point) {
-    const last = stroke[stroke.length - 1];
-    if (Math.hypot(point.x - last.x, point.y - last.y) < CLOSEST) return;
-    stroke.push({ ...point });
-    onChange();
-  }
-
-  function end() {
-    if (!stroke) return;
-    stroke = null;
-    pointer = null;
-    onEnd();
-  }
-
-  function pointOf(event) {
-    const box = canvas.getBoundingClientRect();
-    const clamp = (v) => Math.max(0, Math.min(1, v));
-    return {
-      x: clamp((event.clientX - box.left) / box.width),
-      y: clamp((event.clientY - box.top) / box.height),
-    };
-  }
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return; // a second finger, or another button
-    end(); // a stroke of the keyboard
-    keyboard = false;
-    begin(pointOf(event));
-    pointer = event.pointerId;
-    canvas.setPointerCapture(pointer);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (event.pointerId !== pointer) return;
-    const passed = event.getCoalescedEvents?.() ?? [];
-    for (const e of passed.length ? passed : [event]) extend(pointOf(e));
-  });
-  for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    canvas.addEventListener(type, (event) => {
-      if (event.pointerId === pointer) end();
-    });
-  }
-
-  function press(key) {
-    if (key in ARROWS) {
-      held.add(key);
-      for (const arrow of held) {
-        cursor.x = Math.max(0, Math.min(1, cursor.x + ARROWS[arrow][0] * KEY_STEP));
-        cursor.y = Math.max(0, Math.min(1, cursor.y + ARROWS[arrow][1] * KEY_STEP));
-      }
-      if (stroke) extend(cursor);
-    } else if (key === " ") {
-      if (stroke) {
-        end();
-      } else {
-        begin(cursor);
-        say("Pen down.");
-      }
-    } else if (key === "Delete" || key === "Backspace" || key === "Escape") {
-      onClear();
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  canvas.addEventListener("keydown", (event) => {
-    if (pointer !== null || event.altKey) return;
-    if (event.ctrlKey || event.metaKey) {
-      if (event.key.toLowerCase() !== "z") return;
-      onUndo();
-    } else {
-      if (event.key === " " && event.repeat) return event.preventDefault();
-      if (!press(event.key)) return;
-      keyboard = true;
-    }
-    event.preventDefault(); // no scrolling
-    event.stopPropagation();
-    onChange();
-  });
-  canvas.addEventListener("keyup", (event) => held.delete(event.key));
-  canvas.addEventListener("focus", () => {
-    keyboard = canvas.matches(":focus-visible");
-    onChange();
-  });
-  canvas.addEventListener("blur", () => {
-    held.clear();
-    keyboard = false;
-    if (pointer === null) end();
-    onChange();
-  });
-
-  /** Paint the strokes, or `picture` (784 values of 0-255) in their place. */
-  function redraw(picture) {
-    const context = canvas.getContext("2d");
-    const size = RESOLUTION;
-    context.fillStyle = `rgb(${PAPER})`;
-    context.fillRect(0, 0, size, size);
-    if (picture) {
-      const cell = size / SIDE;
-      for (let k = 0; k < PIXELS; k++) {
-        if (picture[k] === 0) continue;
-        context.fillStyle = `rgb(${mix(picture[k] / 255, INK)})`;
-        context.fillRect((k % SIDE) * cell, Math.floor(k / SIDE) * cell, cell, cell);
-      }
-    }
-    context.strokeStyle = "rgb(255 255 255 / 0.09)"; // a quiet grid
-    context.lineWidth = 2;
-    for (let i = 1; i < 4; i++) {
-      context.strokeRect((i * size) / 4, -2, size, size + 4);
-      context.strokeRect(-2, (i * size) / 4, size + 4, size);
-    }
-    context.lineCap = context.lineJoin = "round";
-    context.lineWidth = PEN_WIDTH * size;
-    context.strokeStyle = `rgb(${INK})`;
-    for (const points of strokes) {
-      context.beginPath();
-      context.moveTo(points[0].x * size, points[0].y * size);
-      for (const { x, y } of points) context.lineTo(x * size, y * size);
-      context.stroke();
-    }
-    if (keyboard) {
-      context.beginPath();
-      context.arc(cursor.x * size, cursor.y * size, 0.045 * size, 0, 2 * Math.PI);
-      context.lineWidth = 10;
-      context.strokeStyle = `rgb(${PAPER})`;
-      context.stroke();
-      context.lineWidth = 5;
-      context.strokeStyle = `rgb(${stroke ? RAISES : LOWERS})`;
-      context.stroke();
-    }
-  }
-
-  return {
-    canvas,
-    redraw,
-    strokes: () => strokes,
-    undo() {
-      stroke = pointer = null;
-      strokes.pop();
-    },
-    clear() {
-      stroke = pointer = null;
-      strokes = [];
-    },
-  };
-}
 
 // ---- probabilities --------------------------------------------------------------------------------
 
@@ -276,12 +71,12 @@ function nearest(image, pixels, count) {
 function neighbourSection(model, redraw) {
   const labels = model.get("_neighbour_labels");
   const tiles = Array.from({ length: N_NEAREST }, tile);
-  const text = h("p", { class: "dd-note" }, "Unpacking …");
+  const text = h("p", { class: "cw-note" }, "Unpacking …");
   const section = h(
     "details",
     {},
     h("summary", {}, "Nearest training digits"),
-    h("div", { class: "dd-tiles dd-one-row" }, ...tiles.map((t) => t.element)),
+    h("div", { class: "cw-tiles cw-one-row" }, ...tiles.map((t) => t.element)),
     text,
   );
   let pixels = null;
@@ -329,10 +124,10 @@ function layerSection(net, redraw) {
     "details",
     {},
     h("summary", {}, "What the first layer responds to"),
-    h("div", { class: "dd-tiles" }, ...tiles.map((t) => t.element)),
+    h("div", { class: "cw-tiles" }, ...tiles.map((t) => t.element)),
     h(
       "p",
-      { class: "dd-note" },
+      { class: "cw-note" },
       `The ${N_UNITS} of ${first.size} units that respond most, each as a picture of its ${PIXELS} weights: ink on `,
       h("span", { class: "dd-raises" }, "orange"),
       " pixels raises the unit, ink on ",
@@ -392,8 +187,9 @@ function render({ model, el }) {
     say: (text) => (live.textContent = text),
   });
   const title = h("div", { class: "cw-title" });
-  const hint = h("span", { class: "dd-hint", "aria-hidden": "true" }, "Draw a digit here");
+  const hint = h("span", { class: "cw-hint", "aria-hidden": "true" }, "Draw a digit here");
   const seen = h("canvas", {
+    class: "cw-digit",
     width: SIDE,
     height: SIDE,
     role: "img",
@@ -413,10 +209,10 @@ function render({ model, el }) {
     "Next test digit",
   );
   const thumbnails = exampleLabels.map((label, k) => {
-    const canvas = h("canvas", { width: SIDE, height: SIDE, "aria-hidden": "true" });
+    const canvas = h("canvas", { class: "cw-digit", width: SIDE, height: SIDE, "aria-hidden": "true" });
     paintDigit(canvas, exampleImage(k));
     const name = `Test digit ${k + 1}, labelled ${label}`;
-    const attributes = { type: "button", class: "dd-thumbnail", "aria-label": name, onclick: () => pick(k) };
+    const attributes = { type: "button", class: "cw-thumbnail", "aria-label": name, onclick: () => pick(k) };
     return h("button", attributes, canvas);
   });
   const neighbours = model.get("_neighbour_labels").length ? neighbourSection(model, () => redraw()) : null;
@@ -432,7 +228,7 @@ function render({ model, el }) {
         "div",
         { class: "dd-left" },
         title,
-        h("div", { class: "dd-paper" }, area.canvas, hint),
+        h("div", { class: "cw-paper" }, area.canvas, hint),
         h("div", { class: "dd-buttons" }, undoButton, clearButton),
       ),
       h(
@@ -454,14 +250,14 @@ function render({ model, el }) {
     ),
     h(
       "p",
-      { class: "dd-note", id: helpId },
+      { class: "cw-note", id: helpId },
       "Draw with mouse, finger or pen. With keys: arrows move the pen, Space lowers and lifts it, Delete clears.",
     ),
     h(
       "div",
       { class: "dd-examples", role: "group", "aria-label": "Test digits" },
       h("div", { class: "dd-examples-head" }, h("span", { class: "cw-title" }, "Or take a test digit"), nextButton),
-      h("div", { class: "dd-thumbnails" }, ...thumbnails),
+      h("div", { class: "cw-thumbnails" }, ...thumbnails),
     ),
     ...(neighbours ? [neighbours.section] : []),
     firstLayer.section,
