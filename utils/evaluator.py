@@ -29,7 +29,7 @@ FEATURES = 64  # values per image that ``features`` returns
 
 
 class Evaluator(nn.Module):
-    """Three convolutions and two dense layers: images (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
+    """Three convolutions, two dense layers: images (N, 1, 28, 28) in [0, 1] -> logits (N, 10)."""
 
     def __init__(self):
         super().__init__()
@@ -75,9 +75,7 @@ def load() -> Evaluator:
         if strange:
             raise ValueError(f"the tensors {', '.join(strange)} are missing or unknown")
     except (OSError, SafetensorError, RuntimeError, ValueError) as error:
-        raise data.DataError(
-            f"The evaluator's weights are damaged ({error}). {way_out}"
-        ) from error
+        raise data.DataError(f"The evaluator's weights are damaged ({error}). {way_out}") from error
     return model.eval().requires_grad_(False)
 
 
@@ -120,11 +118,12 @@ def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
     extractor.num_features = FEATURES
     metric = FrechetInceptionDistance(extractor)
     for images, is_real in ((real, True), (generated, False)):
-        if len(images) <= FEATURES:
+        hidden = features(images).double()
+        if len(hidden) <= FEATURES:
             raise ValueError(
-                f"The Fréchet distance needs more than {FEATURES} images, not {len(images)}"
+                f"The Fréchet distance needs more than {FEATURES} images, not {len(hidden)}"
             )
-        metric.update(features(images).double(), real=is_real)
+        metric.update(hidden, real=is_real)
     return max(0.0, metric.compute().item())  # rounding may leave -1e-13 for equal sets
 
 
@@ -132,7 +131,7 @@ def _apply(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
     images = torch.as_tensor(images)
     if not images.is_floating_point():
         raise ValueError(f"Images must be floats from 0 to 1, not {images.dtype}")
-    if len(images) == 0 or tuple(images.shape[1:]) not in ((28, 28), (1, 28, 28), (784,)):
+    if images.numel() == 0 or tuple(images.shape[1:]) not in ((28, 28), (1, 28, 28), (784,)):
         raise ValueError(
             f"Images must be (N, 28, 28), (N, 1, 28, 28) or (N, 784), not {tuple(images.shape)}"
         )
@@ -149,9 +148,7 @@ def _apply(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
 # --------------------------------------------------------------------------------------- training
 
 
-def train(
-    images: torch.Tensor, labels: torch.Tensor, epochs: int = 15, seed: int = 0
-) -> Evaluator:
+def train(images: torch.Tensor, labels: torch.Tensor, epochs: int = 15, seed: int = 0) -> Evaluator:
     """Train a new network, and return it in evaluation mode.
 
     images: float32 (N, 28, 28) in [0, 1]
