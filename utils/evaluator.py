@@ -8,6 +8,10 @@ The features for the Fréchet distance are the 64 values of the last hidden laye
 batch norm without scale or shift and before the ReLU.  So each has mean about 0 and variance
 about 1 over real digits, which sets the unit of the distance; and each takes both signs, which
 suits the distance's view of features as Gaussian better than a ReLU's output with its many zeros.
+
+Like most classifiers it is sure of itself on images that are no digits: it calls uniform noise an
+8 with probability above 0.99.  So its accuracy on generated images says little without the
+Fréchet distance, which is above 100 for that noise.
 """
 
 from __future__ import annotations
@@ -106,7 +110,8 @@ def frechet_distance(real: torch.Tensor, generated: torch.Tensor) -> float:
     ``|m1 - m2|**2 + trace(C1 + C2 - 2 * sqrt(C1 @ C2))``, in float64 by torchmetrics.
 
     It falls with the number of images even between sets of equal quality: compare only distances
-    of equal numbers, and give the one between two sets of real digits beside them.
+    of equal numbers, and give the one between two sets of real digits beside them.  For 10,000
+    images each, test against training, that floor is 0.09 to 0.15.
 
     Images and errors as for ``classify``; ``ValueError`` also for 64 images or fewer, whose
     features have no covariance of full rank.
