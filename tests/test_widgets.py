@@ -172,7 +172,70 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
-S = nn.Sequential
+class FiLM(nn.Module):
+    """As a chapter defines it; the arguments make what is wrong in the tests below."""
+
+    def __init__(self, condition_dim, features, outputs=None):
+        super().__init__()
+        self.to_scale_shift = nn.Linear(condition_dim, outputs or 2 * features)
+
+    def forward(self, x, condition):
+        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class Conditional(nn.Sequential):
+    def forward(self, x, condition):
+        for layer in self:
+            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
+        return x
+
+
+S, C = nn.Sequential, Conditional
+
+
+def test_a_condition_is_packed_and_draws_no_random_number():
+    net = C(nn.Linear(5, 4), FiLM(2, 4), nn.ReLU())
+    state = torch.get_rng_state()
+    spec, weights = pack(net, (5,), "f32")
+    assert torch.equal(state, torch.get_rng_state())
+    assert json.loads(json.dumps(spec)) == spec
+    assert (spec["input"], spec["output"], spec["condition"]) == (5, 4, 2)
+    inner = spec["layers"][1]["net"]
+    assert (inner["input"], inner["output"]) == (2, 8)
+    x, condition = torch.randn(20, 5), torch.randn(20, 2)
+    dense = {**spec, "layers": spec["layers"][:1]}
+    scale, shift = np.split(forward(inner, weights, condition.numpy()), 2, axis=1)
+    got = np.maximum(forward(dense, weights, x.numpy()) * (1 + scale) + shift, 0)
+    np.testing.assert_allclose(got, net(x, condition).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(3, 4, 3)], ids=str)
+def test_a_convolution_has_one_scale_per_output_channel(layer):
+    with torch.no_grad():
+        layer.weight *= torch.tensor([1.0, 10, 100, 1000]).reshape(
+            (1, 4, 1, 1) if layer.transposed else (4, 1, 1, 1)
+        )
+    spec, weights = pack(S(layer), (3, 6, 6), "i8")
+    w = layer.weight.detach().numpy()
+    w = w.transpose(1, 2, 3, 0) if layer.transposed else w
+    assert spec["layers"][0]["w"]["rows"] == 4
+    error = np.abs(unpack(spec["layers"][0]["w"], weights).reshape(w.shape) - w)
+    assert (error.max((1, 2, 3)) <= np.abs(w).max((1, 2, 3)) / 127 * 0.5001).all()
+
+
+class Forgets(nn.Sequential):
+    def forward(self, x):
+        return x
+
+
+class OtherFiLM(FiLM):
+    def forward(self, x, condition):
+        shift, scale = self.to_scale_shift(condition).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+OtherFiLM.__name__ = "FiLM"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +266,27 @@ S = nn.Sequential
             {},
             "no running statistics",
         ),
+        (S(nn.Conv2d(2, 2, 3, groups=2)), (2, 5, 5), {}, "groups and dilation"),
+        (S(nn.Conv2d(2, 2, 3, dilation=2)), (2, 5, 5), {}, "groups and dilation"),
+        (S(nn.Conv2d(2, 2, 3, padding="same")), (2, 5, 5), {}, "padding in numbers"),
+        (S(nn.Conv2d(2, 2, 3, padding_mode="reflect")), (2, 5, 5), {}, "padding in numbers"),
+        (S(nn.Conv2d(2, 2, 3)), (50,), {}, "put nn.Unflatten before it"),
+        (S(nn.Conv2d(2, 2, 3)), (3, 5, 5), {}, "takes 2 channels, but 3 arrive"),
+        (S(nn.Conv2d(2, 2, 3)), (2, 5, 2), {}, "leaves nothing"),
+        (S(nn.Conv2d(2, 2, 3), nn.Linear(3, 2)), (2, 5, 5), {}, r"put nn.Flatten\(\)"),
+        (S(nn.ConvTranspose2d(2, 2, 3, padding=9)), (2, 5, 5), {}, "leaves nothing"),
+        (S(nn.Unflatten(1, (2, 3))), (7,), {}, "does not fit"),
+        (S(nn.Unflatten(2, (2, 3))), (2, 6), {}, "does not fit"),
+        (S(nn.Unflatten(1, (2, -1))), (6,), {}, "does not fit"),
+        (S(nn.Linear(3, 2), nn.BatchNorm2d(2)).eval(), (3,), {}, "directly after a convolution"),
+        (S(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)), (2, 5, 5), {}, r"net.eval\(\)"),
+        (C(FiLM(2, 3), FiLM(4, 3)), (3,), {}, "a condition of 2 values, another of 4"),
+        (C(FiLM(2, 3, outputs=8)), (3,), {}, "8 scales and shifts, but 3"),
+        (S(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (Forgets(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (C(OtherFiLM(2, 3)), (3,), {}, r"does not compute x \* \(1 \+ scale\)"),
+        (C(type("FiLM", (nn.Linear,), {})(3, 2)), (3,), {}, "needs an attribute to_scale_shift"),
+        (C(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
         (S(nn.Softmax(0)), (3,), {}, "dim=1"),
         (S(nn.Flatten(0)), (3,), {}, "all but the batch"),
         (S(nn.GELU("tanh")), (3,), {}, "exact GELU"),
@@ -215,12 +299,21 @@ def test_what_cannot_be_packed_says_why(net, shape, options, message):
 
 def test_each_op_has_a_forward_pass_in_the_engine():
     ops = re.findall(
-        r"^  (\w+)(?:\(|:)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
+        r"^  (\w+)(?:\(|:|,)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
     )
-    arguments = {"Linear": (3, 3), "BatchNorm1d": (3,), "Softmax": (1,)}
+    nets = {
+        "Linear": S(nn.Linear(3, 3)),
+        "Conv2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1)),
+        "ConvTranspose2d": S(nn.Unflatten(1, (3, 1, 1)), nn.ConvTranspose2d(3, 3, 1)),
+        "BatchNorm1d": S(nn.Linear(3, 3), nn.BatchNorm1d(3)),
+        "BatchNorm2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)),
+        "Unflatten": S(nn.Unflatten(1, (3, 1, 1))),
+        "Softmax": S(nn.Softmax(1)),
+        "FiLM": C(FiLM(2, 3)),
+    }
     for kind in HANDLERS:
-        layer = getattr(nn, kind)(*arguments.get(kind, ()))
-        spec, _ = pack(S(nn.Linear(3, 3), layer).eval(), (3,))
+        net = nets[kind] if kind in nets else S(getattr(nn, kind)())
+        spec, _ = pack(net.eval(), (3,))
         assert {layer["op"] for layer in spec["layers"]} <= set(ops)
 
 
