@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from utils.widgets import WIDGETS, CourseWidget, DrawDigit, pack
+from utils.widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
 from utils.widgets.base import FRONT, bundle
 from utils.widgets.pack import HANDLERS
 
@@ -334,7 +334,8 @@ def test_front_end_is_one_self_contained_module(name):
     assert not re.search(r"^\s*import\b", esm, re.MULTILINE), (
         "a module made from a string can import nothing"
     )
-    assert not re.search(r"\bfetch\(|\beval\(|https?://", esm + css)
+    addresses = r"https?://(?!www\.w3\.org/2000/svg\")"  # the name of SVG; nothing is fetched there
+    assert not re.search(rf"\bfetch\(|\beval\(|{addresses}", esm + css)
     assert len(re.findall(r"^export default", esm, re.MULTILINE)) == 1
     declared = re.findall(
         r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", esm, re.MULTILINE
@@ -540,5 +541,146 @@ def test_the_state_names_the_class_and_no_path_of_this_machine(widget):
     state = widget.get_state()
     assert state["_course_widget"] == "DrawDigit"
     assert {"_net", "_weights", "image", "example", "_esm", "_css"} <= set(state)
+    text = repr({k: v for k, v in state.items() if not isinstance(v, bytes)})
+    assert str(ROOT) not in text and str(Path.home()) not in text
+
+
+# ---- BetaDial -----------------------------------------------------------------------------------
+
+CURVE = [(10, 3, 150), (0.1, 25, 90), (1, 15, 100)]  # in any order
+
+
+def conditional(*sizes, condition_dim=1, seed=0) -> Conditional:
+    torch.manual_seed(seed)
+    layers = []
+    for n_in, n_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), FiLM(condition_dim, n_out), nn.SiLU()]
+    return Conditional(*layers[:-1])
+
+
+@pytest.fixture
+def dial(digits):
+    nets = conditional(784, 16, 6), conditional(3, 16, 784)
+    return BetaDial(*nets, digits[0][:5], digits[1][:5], CURVE)
+
+
+def test_beta_is_one_or_in_the_middle(dial, digits):
+    assert dial.beta == 1
+    nets = conditional(784, 6), conditional(3, 784)
+    other = BetaDial(*nets, digits[0][:2], digits[1][:2], [(4, 9, 80), (9, 7, 90)])
+    assert other.beta == pytest.approx(6)
+
+
+def test_what_it_computes(dial, digits):
+    """Against the definitions, with log10(beta) as the condition and a KL by torch."""
+    dial.beta = 5
+    pixels = torch.tensor(np.rint(digits[0][:5] * 255) / 255, dtype=torch.float32)
+    condition = torch.full((5, 1), np.log10(5), dtype=torch.float32)
+    with torch.no_grad():
+        mu, logvar = dial._encoder(pixels.reshape(5, 784), condition).chunk(2, dim=1)
+        posterior = torch.distributions.Normal(mu, (logvar / 2).exp())
+        prior = torch.distributions.Normal(torch.zeros(3), torch.ones(3))
+        rates = torch.distributions.kl_divergence(posterior, prior).sum(1)
+        reconstructions = dial._decoder(mu, condition).sigmoid().reshape(5, 28, 28)
+        samples = dial._decoder(torch.tensor(dial.z.copy()), condition).sigmoid()
+    np.testing.assert_allclose(dial.rates, rates, rtol=1e-4)
+    np.testing.assert_allclose(dial.reconstructions, reconstructions, atol=1e-5)
+    np.testing.assert_allclose(dial.samples, samples.reshape(5, 28, 28), atol=1e-5)
+
+
+def test_rate_and_distortion_between_measured_points(dial):
+    assert dial.curve.tolist() == sorted(map(list, CURVE)) and dial.dedicated.shape == (0, 3)
+    for beta, rate, distortion in CURVE:
+        assert dial.rate_distortion(beta) == pytest.approx((rate, distortion))
+    assert dial.rate_distortion(10**-0.5) == pytest.approx((20, 95))  # half-way in log(beta)
+
+
+def test_its_codes_depend_on_the_seed_only(digits):
+    def codes(seed):
+        nets = conditional(784, 6, seed=seed), conditional(3, 784)
+        return BetaDial(*nets, digits[0][:4], digits[1][:4], CURVE, seed=seed).z
+
+    assert (codes(1) == codes(1)).all() and (codes(1) != codes(2)).all()
+    assert codes(1).shape == (4, 3)
+
+
+@pytest.mark.parametrize("beta", [0.0999, 10.001, 0, -1, float("nan"), float("inf"), "much", None])
+def test_no_beta_but_a_measured_one(dial, beta):
+    with pytest.raises(t.TraitError, match="beta"):
+        dial.beta = beta
+    assert dial.beta == 1
+
+
+def test_the_front_end_sends_beta_and_codes(dial):
+    dial.set_state({"beta": 0.1})
+    assert dial.beta == 0.1
+    codes = np.arange(15, dtype="<f4").reshape(5, 3)
+    dial.set_state({"_z": memoryview(codes.tobytes())})
+    assert (dial.z == codes).all()
+    for state in ({"beta": 11}, {"_z": bytes(56)}):
+        with pytest.raises(t.TraitError):
+            dial.set_state(state)
+    assert dial.beta == 0.1 and (dial.z == codes).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": mlp([784, 6])}, "encoder must have FiLM layers"),
+        ({"decoder": mlp([3, 784])}, "decoder must have FiLM layers"),
+        ({"encoder": conditional(784, 6, condition_dim=2)}, "told one number"),
+        ({"encoder": conditional(784, 3)}, "mu and logvar need twice as many"),
+        ({"encoder": conditional(100, 6)}, "takes 100 values"),
+        ({"decoder": conditional(3, 10)}, "784 logits"),
+        ({"decoder": C(*conditional(3, 784), nn.Sigmoid())}, "without a sigmoid"),
+        ({"examples": np.zeros((0, 28, 28))}, "examples has shape"),
+        ({"examples": np.zeros((13, 28, 28))}, "13 pictures, at most 12"),
+        ({"example_labels": [1]}, "example_labels has shape"),
+        ({"curve": [(1, 2, 3)]}, "at least 2 rows"),
+        ({"curve": [(1, 2), (2, 3)]}, "rows \\(beta, rate, distortion\\)"),
+        ({"curve": [(0, 2, 3), (2, 3, 4)]}, "beta above 0"),
+        ({"curve": [(1, 2, float("nan")), (2, 3, 4)]}, "finite"),
+        ({"curve": [(1, 2, 3), (1, 3, 4)]}, "one beta twice"),
+        ({"dedicated": [(1, -2, 3)]}, "dedicated must hold"),
+        ({"dtype": "i4"}, "dtype"),
+    ],
+)
+def test_bad_arguments_of_the_dial_say_why(digits, change, message):
+    arguments = {
+        "encoder": conditional(784, 6),
+        "decoder": conditional(3, 784),
+        "examples": digits[0][:5],
+        "example_labels": digits[1][:5],
+        "curve": CURVE,
+    }
+    with pytest.raises(ValueError, match=message):
+        BetaDial(**{**arguments, **change})
+
+
+def test_later_training_does_not_touch_the_dial(digits):
+    nets = conditional(784, 6), conditional(3, 784)
+    dial = BetaDial(*nets, digits[0][:2], digits[1][:2], CURVE)
+    before = dial.rates, dial.samples
+    with torch.no_grad():
+        for net in nets:
+            net[0].weight.zero_()
+    assert (dial.rates == before[0]).all() and (dial.samples == before[1]).all()
+
+
+@pytest.mark.parametrize(("count", "points"), [(1, 2), (5, 3), (12, 9)])
+def test_the_static_picture_of_the_dial(digits, count, points):
+    curve = [(2.0**k, 20 - k, 100 + k) for k in range(points)]
+    nets = conditional(784, 6), conditional(3, 784)
+    pictures = digits[0][:count], digits[1][:count]
+    png, again = (BetaDial(*nets, *pictures, curve).poster() for _ in range(2))
+    assert png == again and len(png) <= 120_000  # of noise; digits take a third of that
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    assert picture.getextrema()[3] == (255, 255)
+    assert picture.width <= 1300 and picture.height <= 500
+
+
+def test_the_state_of_the_dial_is_small_and_names_no_path(dial):
+    state = dial.get_state()
+    assert state["_course_widget"] == "BetaDial"
     text = repr({k: v for k, v in state.items() if not isinstance(v, bytes)})
     assert str(ROOT) not in text and str(Path.home()) not in text

@@ -52,7 +52,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
     _example_labels = t.List(t.Int()).tag(sync=True)
     _curve = t.List(t.List(t.Float())).tag(sync=True)
     _dedicated = t.List(t.List(t.Float())).tag(sync=True)
-    _z = t.Bytes().tag(sync=True)
+    _z = t.Bytes().tag(sync=True, from_json=lambda value, widget: bytes(value))
     beta = t.Float(1.0).tag(sync=True)
     alt = (
         "A slider for beta moves one variational autoencoder along its rate-distortion curve. "

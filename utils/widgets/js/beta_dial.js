@@ -51,8 +51,8 @@ function betaText(beta) {
 // ---- the rate-distortion plane --------------------------------------------------------------------
 
 const WIDTH = 360;
-const HEIGHT = 216;
-const EDGE = { left: 50, right: 12, top: 10, bottom: 38 };
+const HEIGHT = 222;
+const EDGE = { left: 34, right: 12, top: 26, bottom: 38 };
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -107,12 +107,8 @@ function ratePlane(curve, dedicated) {
       svg("line", { class: "bd-grid", x1: EDGE.left, x2: right, y1: y.place(v), y2: y.place(v) }),
       text(String(v), { x: EDGE.left - 7, y: y.place(v) + 4, "text-anchor": "end" }),
     ]),
-    text("Rate, nats", { class: "bd-axis", x: (EDGE.left + right) / 2, y: HEIGHT - 6, "text-anchor": "middle" }),
-    text("Distortion, nats", {
-      class: "bd-axis",
-      transform: `translate(11 ${(EDGE.top + bottom) / 2}) rotate(-90)`,
-      "text-anchor": "middle",
-    }),
+    text("Rate (KL), nats", { x: right, y: HEIGHT - 5, "text-anchor": "end" }),
+    text("Distortion (reconstruction), nats", { x: 0, y: 13 }),
     svg("polyline", { class: "bd-curve", points: curve.map((row) => spot(row).join()).join(" ") }),
     ...curve.map((row) => svg("circle", { class: "bd-measured", r: 2.5, cx: spot(row)[0], cy: spot(row)[1] })),
     slope,
@@ -143,7 +139,7 @@ function planeKey(withDedicated) {
     { class: "bd-key", "aria-label": "Marks of the rate-distortion plane" },
     mark(svg("circle", { class: "bd-dot", r: 6 }), "the slider’s β"),
     mark(svg("circle", { class: "bd-measured", r: 3.5 }), "this model, measured"),
-    ...(withDedicated ? [mark(svg("path", { class: "bd-dedicated", d: "M0 -6l6 6l-6 6l-6 -6z" }), "trained for one β only")] : []),
+    ...(withDedicated ? [mark(svg("path", { class: "bd-dedicated", d: "M0 -6l6 6l-6 6l-6 -6z" }), "one model per β")] : []),
     mark(svg("line", { class: "bd-slope", x1: -9, y1: -6, x2: 9, y2: 6 }), "slope −β"),
   );
 }
@@ -236,8 +232,8 @@ function render({ model, el }) {
         h(
           "dl",
           { class: "bd-figures" },
-          h("div", {}, h("dt", {}, "Rate (KL)"), rateText),
-          h("div", {}, h("dt", {}, "Distortion (reconstruction)"), distortionText),
+          h("div", {}, h("dt", {}, "Rate"), rateText),
+          h("div", {}, h("dt", {}, "Distortion"), distortionText),
           h("div", {}, h("dt", {}, "Sum (−ELBO)"), sumText),
         ),
         source,
