@@ -72,17 +72,14 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        decoder_inputs = next(decoder.parameters()).shape[1]
         encoder_net, encoder_weights = pack(encoder, (SIDE * SIDE,), dtype)
-        decoder_net, decoder_weights = pack(decoder, (decoder_inputs,), dtype)
+        latent_dim, odd = divmod(encoder_net["output"], 2)
+        if odd:
+            raise ValueError(f"the encoder gives {encoder_net['output']} values, not mu and logvar")
+        decoder_net, decoder_weights = pack(decoder, (latent_dim,), dtype)
         for name, net in (("encoder", encoder_net), ("decoder", decoder_net)):
             if net.get("condition") != 1:
                 raise ValueError(f"the {name} must have FiLM layers told one number, log10(beta)")
-        if encoder_net["output"] != 2 * decoder_inputs:
-            raise ValueError(
-                f"the encoder gives {encoder_net['output']} values, but the decoder takes "
-                f"{decoder_inputs}: mu and logvar need twice as many"
-            )
         if decoder_net["output"] != SIDE * SIDE or decoder_net["layers"][-1]["op"] == "sigmoid":
             raise ValueError("the decoder must end in 784 logits, without a sigmoid")
         self._pictures = as_bytes(examples, "examples")
@@ -93,7 +90,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         self._encoder = copy.deepcopy(encoder).cpu().eval()
         self._decoder = copy.deepcopy(decoder).cpu().eval()
         rows = _rows(curve, "curve", least=2)
-        z = np.random.default_rng(seed).standard_normal((len(self._pictures), decoder_inputs))
+        z = np.random.default_rng(seed).standard_normal((len(self._pictures), latent_dim))
         low, high = rows[0][0], rows[-1][0]
         super().__init__(
             _encoder_net=encoder_net,
@@ -178,7 +175,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         count = min(6, len(self._pictures))
         rows = [("", "", self._pictures[:count] / 255, None)]
         for beta, rate, distortion in self.curve[chosen]:
-            notes = f"rate {rate:.1f}, distortion {distortion:.1f}"
+            notes = f"rate {rate:.1f}, distortion {distortion:.1f} nats"
             samples = self._decode(self.z[:count], beta)
             rows.append((f"beta {beta:.2g}", notes, self._reconstruct(beta)[1][:count], samples))
         return poster(rows)
@@ -207,7 +204,7 @@ def poster(rows: list[tuple[str, str, np.ndarray, np.ndarray | None]]) -> bytes:
     """A PNG with a row per beta: its name, its figures, reconstructions, samples (N, 28, 28)."""
     from PIL import Image, ImageDraw, ImageFont
 
-    tile, step, left, top = 2 * SIDE, 2 * SIDE + 6, 230, 40
+    tile, step, left, top = 2 * SIDE, 2 * SIDE + 6, 256, 40
     count = len(rows[0][2])
     right = left + count * step + 24
     sheet = Image.new("RGB", (right + count * step + 14, top + len(rows) * step + 14), GROUND)
