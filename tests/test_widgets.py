@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from utils.widgets import WIDGETS, CourseWidget, DrawDigit, pack
+from utils.widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
 from utils.widgets.base import FRONT, bundle
 from utils.widgets.pack import HANDLERS
 
@@ -172,7 +172,70 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
-S = nn.Sequential
+class FiLM(nn.Module):
+    """As a chapter defines it; the arguments make what is wrong in the tests below."""
+
+    def __init__(self, condition_dim, features, outputs=None):
+        super().__init__()
+        self.to_scale_shift = nn.Linear(condition_dim, outputs or 2 * features)
+
+    def forward(self, x, condition):
+        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class Conditional(nn.Sequential):
+    def forward(self, x, condition):
+        for layer in self:
+            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
+        return x
+
+
+S, C = nn.Sequential, Conditional
+
+
+def test_a_condition_is_packed_and_draws_no_random_number():
+    net = C(nn.Linear(5, 4), FiLM(2, 4), nn.ReLU())
+    state = torch.get_rng_state()
+    spec, weights = pack(net, (5,), "f32")
+    assert torch.equal(state, torch.get_rng_state())
+    assert json.loads(json.dumps(spec)) == spec
+    assert (spec["input"], spec["output"], spec["condition"]) == (5, 4, 2)
+    inner = spec["layers"][1]["net"]
+    assert (inner["input"], inner["output"]) == (2, 8)
+    x, condition = torch.randn(20, 5), torch.randn(20, 2)
+    dense = {**spec, "layers": spec["layers"][:1]}
+    scale, shift = np.split(forward(inner, weights, condition.numpy()), 2, axis=1)
+    got = np.maximum(forward(dense, weights, x.numpy()) * (1 + scale) + shift, 0)
+    np.testing.assert_allclose(got, net(x, condition).detach(), atol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(3, 4, 3), nn.ConvTranspose2d(3, 4, 3)], ids=str)
+def test_a_convolution_has_one_scale_per_output_channel(layer):
+    with torch.no_grad():
+        layer.weight *= torch.tensor([1.0, 10, 100, 1000]).reshape(
+            (1, 4, 1, 1) if layer.transposed else (4, 1, 1, 1)
+        )
+    spec, weights = pack(S(layer), (3, 6, 6), "i8")
+    w = layer.weight.detach().numpy()
+    w = w.transpose(1, 2, 3, 0) if layer.transposed else w
+    assert spec["layers"][0]["w"]["rows"] == 4
+    error = np.abs(unpack(spec["layers"][0]["w"], weights).reshape(w.shape) - w)
+    assert (error.max((1, 2, 3)) <= np.abs(w).max((1, 2, 3)) / 127 * 0.5001).all()
+
+
+class Forgets(nn.Sequential):
+    def forward(self, x):
+        return x
+
+
+class OtherFiLM(FiLM):
+    def forward(self, x, condition):
+        shift, scale = self.to_scale_shift(condition).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+OtherFiLM.__name__ = "FiLM"
 
 
 @pytest.mark.parametrize(
@@ -203,6 +266,27 @@ S = nn.Sequential
             {},
             "no running statistics",
         ),
+        (S(nn.Conv2d(2, 2, 3, groups=2)), (2, 5, 5), {}, "groups and dilation"),
+        (S(nn.Conv2d(2, 2, 3, dilation=2)), (2, 5, 5), {}, "groups and dilation"),
+        (S(nn.Conv2d(2, 2, 3, padding="same")), (2, 5, 5), {}, "padding in numbers"),
+        (S(nn.Conv2d(2, 2, 3, padding_mode="reflect")), (2, 5, 5), {}, "padding in numbers"),
+        (S(nn.Conv2d(2, 2, 3)), (50,), {}, "put nn.Unflatten before it"),
+        (S(nn.Conv2d(2, 2, 3)), (3, 5, 5), {}, "takes 2 channels, but 3 arrive"),
+        (S(nn.Conv2d(2, 2, 3)), (2, 5, 2), {}, "leaves nothing"),
+        (S(nn.Conv2d(2, 2, 3), nn.Linear(3, 2)), (2, 5, 5), {}, r"put nn.Flatten\(\)"),
+        (S(nn.ConvTranspose2d(2, 2, 3, padding=9)), (2, 5, 5), {}, "leaves nothing"),
+        (S(nn.Unflatten(1, (2, 3))), (7,), {}, "does not fit"),
+        (S(nn.Unflatten(2, (2, 3))), (2, 6), {}, "does not fit"),
+        (S(nn.Unflatten(1, (2, -1))), (6,), {}, "does not fit"),
+        (S(nn.Linear(3, 2), nn.BatchNorm2d(2)).eval(), (3,), {}, "directly after a convolution"),
+        (S(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)), (2, 5, 5), {}, r"net.eval\(\)"),
+        (C(FiLM(2, 3), FiLM(4, 3)), (3,), {}, "a condition of 2 values, another of 4"),
+        (C(FiLM(2, 3, outputs=8)), (3,), {}, "8 scales and shifts, but 3"),
+        (S(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (Forgets(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (C(OtherFiLM(2, 3)), (3,), {}, r"does not compute x \* \(1 \+ scale\)"),
+        (C(type("FiLM", (nn.Linear,), {})(3, 2)), (3,), {}, "needs an attribute to_scale_shift"),
+        (C(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
         (S(nn.Softmax(0)), (3,), {}, "dim=1"),
         (S(nn.Flatten(0)), (3,), {}, "all but the batch"),
         (S(nn.GELU("tanh")), (3,), {}, "exact GELU"),
@@ -215,12 +299,21 @@ def test_what_cannot_be_packed_says_why(net, shape, options, message):
 
 def test_each_op_has_a_forward_pass_in_the_engine():
     ops = re.findall(
-        r"^  (\w+)(?:\(|:)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
+        r"^  (\w+)(?:\(|:|,)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
     )
-    arguments = {"Linear": (3, 3), "BatchNorm1d": (3,), "Softmax": (1,)}
+    nets = {
+        "Linear": S(nn.Linear(3, 3)),
+        "Conv2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1)),
+        "ConvTranspose2d": S(nn.Unflatten(1, (3, 1, 1)), nn.ConvTranspose2d(3, 3, 1)),
+        "BatchNorm1d": S(nn.Linear(3, 3), nn.BatchNorm1d(3)),
+        "BatchNorm2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)),
+        "Unflatten": S(nn.Unflatten(1, (3, 1, 1))),
+        "Softmax": S(nn.Softmax(1)),
+        "FiLM": C(FiLM(2, 3)),
+    }
     for kind in HANDLERS:
-        layer = getattr(nn, kind)(*arguments.get(kind, ()))
-        spec, _ = pack(S(nn.Linear(3, 3), layer).eval(), (3,))
+        net = nets[kind] if kind in nets else S(getattr(nn, kind)())
+        spec, _ = pack(net.eval(), (3,))
         assert {layer["op"] for layer in spec["layers"]} <= set(ops)
 
 
@@ -241,7 +334,8 @@ def test_front_end_is_one_self_contained_module(name):
     assert not re.search(r"^\s*import\b", esm, re.MULTILINE), (
         "a module made from a string can import nothing"
     )
-    assert not re.search(r"\bfetch\(|\beval\(|https?://", esm + css)
+    addresses = r"https?://(?!www\.w3\.org/2000/svg\")"  # the name of SVG; nothing is fetched there
+    assert not re.search(rf"\bfetch\(|\beval\(|{addresses}", esm + css)
     assert len(re.findall(r"^export default", esm, re.MULTILINE)) == 1
     declared = re.findall(
         r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", esm, re.MULTILINE
@@ -447,5 +541,147 @@ def test_the_state_names_the_class_and_no_path_of_this_machine(widget):
     state = widget.get_state()
     assert state["_course_widget"] == "DrawDigit"
     assert {"_net", "_weights", "image", "example", "_esm", "_css"} <= set(state)
+    text = repr({k: v for k, v in state.items() if not isinstance(v, bytes)})
+    assert str(ROOT) not in text and str(Path.home()) not in text
+
+
+# ---- BetaDial -----------------------------------------------------------------------------------
+
+CURVE = [(10, 3, 150), (0.1, 25, 90), (1, 15, 100)]  # in any order
+
+
+def conditional(*sizes, condition_dim=1, seed=0) -> Conditional:
+    torch.manual_seed(seed)
+    layers = []
+    for n_in, n_out in itertools.pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), FiLM(condition_dim, n_out), nn.SiLU()]
+    return Conditional(*layers[:-1])
+
+
+@pytest.fixture
+def dial(digits):
+    nets = conditional(784, 16, 6), conditional(3, 16, 784)
+    return BetaDial(*nets, digits[0][:5], digits[1][:5], CURVE)
+
+
+def test_beta_is_one_or_in_the_middle(dial, digits):
+    assert dial.beta == 1
+    nets = conditional(784, 6), conditional(3, 784)
+    other = BetaDial(*nets, digits[0][:2], digits[1][:2], [(4, 9, 80), (9, 7, 90)])
+    assert other.beta == pytest.approx(6)
+
+
+def test_what_it_computes(dial, digits):
+    """Against the definitions, with log10(beta) as the condition and a KL by torch."""
+    dial.beta = 5
+    pixels = torch.tensor(np.rint(digits[0][:5] * 255) / 255, dtype=torch.float32)
+    condition = torch.full((5, 1), np.log10(5), dtype=torch.float32)
+    with torch.no_grad():
+        mu, logvar = dial._encoder(pixels.reshape(5, 784), condition).chunk(2, dim=1)
+        posterior = torch.distributions.Normal(mu, (logvar / 2).exp())
+        prior = torch.distributions.Normal(torch.zeros(3), torch.ones(3))
+        rates = torch.distributions.kl_divergence(posterior, prior).sum(1)
+        reconstructions = dial._decoder(mu, condition).sigmoid().reshape(5, 28, 28)
+        samples = dial._decoder(torch.tensor(dial.z.copy()), condition).sigmoid()
+    np.testing.assert_allclose(dial.rates, rates, rtol=1e-4)
+    np.testing.assert_allclose(dial.reconstructions, reconstructions, atol=1e-5)
+    np.testing.assert_allclose(dial.samples, samples.reshape(5, 28, 28), atol=1e-5)
+
+
+def test_rate_and_distortion_between_measured_points(dial):
+    assert dial.curve.tolist() == sorted(map(list, CURVE)) and dial.dedicated.shape == (0, 3)
+    for beta, rate, distortion in CURVE:
+        assert dial.rate_distortion(beta) == pytest.approx((rate, distortion))
+    assert dial.rate_distortion(10**-0.5) == pytest.approx((20, 95))  # half-way in log(beta)
+
+
+def test_its_codes_depend_on_the_seed_only(digits):
+    def codes(seed):
+        nets = conditional(784, 6, seed=seed), conditional(3, 784)
+        return BetaDial(*nets, digits[0][:4], digits[1][:4], CURVE, seed=seed).z
+
+    assert (codes(1) == codes(1)).all() and (codes(1) != codes(2)).all()
+    assert codes(1).shape == (4, 3)
+
+
+@pytest.mark.parametrize("beta", [0.0999, 10.001, 0, -1, float("nan"), float("inf"), "much", None])
+def test_no_beta_but_a_measured_one(dial, beta):
+    with pytest.raises(t.TraitError, match="beta"):
+        dial.beta = beta
+    assert dial.beta == 1
+
+
+def test_the_front_end_sends_beta_and_codes(dial):
+    dial.set_state({"beta": 0.1})
+    assert dial.beta == 0.1
+    codes = np.arange(15, dtype="<f4").reshape(5, 3)
+    dial.set_state({"_z": memoryview(codes.tobytes())})
+    assert (dial.z == codes).all()
+    for state in ({"beta": 11}, {"_z": bytes(56)}):
+        with pytest.raises(t.TraitError):
+            dial.set_state(state)
+    assert dial.beta == 0.1 and (dial.z == codes).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": mlp([784, 6])}, "encoder must have FiLM layers"),
+        ({"decoder": mlp([3, 784])}, "decoder must have FiLM layers"),
+        ({"encoder": conditional(784, 6, condition_dim=2)}, "told one number"),
+        ({"encoder": conditional(784, 3)}, "3 values, not mu and logvar"),
+        ({"encoder": conditional(784, 8)}, "takes 3 values, but 4 arrive"),
+        ({"encoder": conditional(100, 6)}, "takes 100 values"),
+        ({"decoder": conditional(3, 10)}, "784 logits"),
+        ({"decoder": C(*conditional(3, 784), nn.Sigmoid())}, "without a sigmoid"),
+        ({"examples": np.zeros((0, 28, 28))}, "examples has shape"),
+        ({"examples": np.zeros((13, 28, 28))}, "13 pictures, at most 12"),
+        ({"example_labels": [1]}, "example_labels has shape"),
+        ({"curve": [(1, 2, 3)]}, "at least 2 rows"),
+        ({"curve": [(1, 2), (2, 3)]}, "rows \\(beta, rate, distortion\\)"),
+        ({"curve": [(0, 2, 3), (2, 3, 4)]}, "beta above 0"),
+        ({"curve": [(1, 2, float("nan")), (2, 3, 4)]}, "finite"),
+        ({"curve": [(1, 2, 3), (1, 3, 4)]}, "one beta twice"),
+        ({"dedicated": [(1, -2, 3)]}, "dedicated must hold"),
+        ({"dtype": "i4"}, "dtype"),
+    ],
+)
+def test_bad_arguments_of_the_dial_say_why(digits, change, message):
+    arguments = {
+        "encoder": conditional(784, 6),
+        "decoder": conditional(3, 784),
+        "examples": digits[0][:5],
+        "example_labels": digits[1][:5],
+        "curve": CURVE,
+    }
+    with pytest.raises(ValueError, match=message):
+        BetaDial(**{**arguments, **change})
+
+
+def test_later_training_does_not_touch_the_dial(digits):
+    nets = conditional(784, 6), conditional(3, 784)
+    dial = BetaDial(*nets, digits[0][:2], digits[1][:2], CURVE)
+    before = dial.rates, dial.samples
+    with torch.no_grad():
+        for net in nets:
+            net[0].weight.zero_()
+    assert (dial.rates == before[0]).all() and (dial.samples == before[1]).all()
+
+
+@pytest.mark.parametrize(("count", "points"), [(1, 2), (5, 3), (12, 9)])
+def test_the_static_picture_of_the_dial(digits, count, points):
+    curve = [(2.0**k, 20 - k, 100 + k) for k in range(points)]
+    nets = conditional(784, 6), conditional(3, 784)
+    pictures = digits[0][:count], digits[1][:count]
+    png, again = (BetaDial(*nets, *pictures, curve).poster() for _ in range(2))
+    assert png == again and len(png) <= 120_000  # of noise; digits take a third of that
+    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    assert picture.getextrema()[3] == (255, 255)
+    assert picture.width <= 1300 and picture.height <= 500
+
+
+def test_the_state_of_the_dial_is_small_and_names_no_path(dial):
+    state = dial.get_state()
+    assert state["_course_widget"] == "BetaDial"
     text = repr({k: v for k, v in state.items() if not isinstance(v, bytes)})
     assert str(ROOT) not in text and str(Path.home()) not in text

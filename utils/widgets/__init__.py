@@ -4,7 +4,8 @@
 """
 
 from .base import WIDGETS, CourseWidget
+from .beta_dial import BetaDial
 from .draw_digit import DrawDigit
 from .pack import pack
 
-__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "pack"]
+__all__ = ["WIDGETS", "BetaDial", "CourseWidget", "DrawDigit", "pack"]

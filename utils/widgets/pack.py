@@ -20,11 +20,18 @@ class _Net:
     """The net as packed so far: its layers, and the shape of what leaves them (no batch)."""
 
     def __init__(self, shape: tuple[int, ...]):
+        self.input = math.prod(shape)
         self.shape = shape
+        self.condition = 0  # how many numbers its FiLM layers are told
         self.layers: list[dict] = []
 
     def add(self, op: str, **fields):
         self.layers.append({"op": op, **fields})
+
+    def spec(self) -> dict:
+        condition = {"condition": self.condition} if self.condition else {}
+        output = math.prod(self.shape)
+        return {"input": self.input, "output": output, **condition, "layers": self.layers}
 
 
 # ---- one function per kind of layer ------------------------------------------------------------
@@ -43,22 +50,88 @@ def _linear(net: _Net, m):
     net.shape = (m.out_features,)
 
 
+def _conv(net: _Net, m):
+    """nn.Conv2d, or nn.ConvTranspose2d; zeros beyond the edge."""
+    transposed = m.transposed
+    if m.groups != 1 or tuple(m.dilation) != (1, 1):
+        raise ValueError(f"{m}: groups and dilation cannot be packed")
+    if isinstance(m.padding, str) or m.padding_mode != "zeros":
+        raise ValueError(f"{m}: only a padding in numbers, with zeros, can be packed")
+    if len(net.shape) != 3:
+        raise ValueError(f"{m} follows an output of shape {net.shape}: put nn.Unflatten before it")
+    if net.shape[0] != m.in_channels:
+        raise ValueError(f"{m} takes {m.in_channels} channels, but {net.shape[0]} arrive")
+    weight = _array(m.weight)
+    weight = weight.transpose(1, 2, 3, 0) if transposed else weight  # (in, out, ...): output first
+    size = [
+        (n - 1) * stride - 2 * pad + kernel + extra
+        if transposed
+        else (n + 2 * pad - kernel) // stride + 1
+        for n, stride, pad, kernel, extra in zip(
+            net.shape[1:], m.stride, m.padding, m.kernel_size, m.output_padding
+        )
+    ]
+    if min(size) < 1:
+        raise ValueError(f"{m} leaves nothing of an input of shape {net.shape}")
+    bias = np.zeros(m.out_channels) if m.bias is None else _array(m.bias)
+    net.add(
+        "conv_transpose" if transposed else "conv",
+        **{"in": list(net.shape), "out": [m.out_channels, *size]},
+        kernel=list(m.kernel_size),
+        stride=list(m.stride),
+        padding=list(m.padding),
+        w=weight,
+        b=bias,
+    )
+    net.shape = (m.out_channels, *size)
+
+
 def _batch_norm(net: _Net, m):
     """In eval mode a BatchNorm is a scale and a shift per unit: fold them into the layer before."""
-    last = net.layers[-1] if net.layers else None
-    if last is None or last["op"] != "dense":
-        where = "is the first layer" if last is None else f"follows '{last['op']}'"
-        raise ValueError(f"{m} {where}: only a BatchNorm directly after nn.Linear can be packed")
+    last = net.layers[-1] if net.layers else {"op": None}
+    before, ops = {
+        "BatchNorm1d": ("nn.Linear", ("dense",)),
+        "BatchNorm2d": ("a convolution", ("conv", "conv_transpose")),
+    }[type(m).__name__]
+    if last["op"] not in ops:
+        where = f"follows '{last['op']}'" if last["op"] else "is the first layer"
+        raise ValueError(f"{m} {where}: only one directly after {before} can be packed")
     if m.running_mean is None:
         raise ValueError(f"{m} keeps no running statistics, so its output depends on the batch")
-    if m.num_features != last["out"]:
-        raise ValueError(f"{m} takes {m.num_features} values, but {last['out']} arrive")
+    if m.num_features != len(last["b"]):
+        raise ValueError(f"{m} takes {m.num_features} values, but {len(last['b'])} arrive")
     gain = 1 / np.sqrt(_array(m.running_var) + m.eps)
     if m.weight is not None:
         gain = gain * _array(m.weight)
     shift = 0 if m.bias is None else _array(m.bias)
-    last["w"] = last["w"] * gain[:, None]
+    last["w"] = last["w"] * gain.reshape(-1, *[1] * (last["w"].ndim - 1))
     last["b"] = (last["b"] - _array(m.running_mean)) * gain + shift
+
+
+def _film(net: _Net, m):
+    """Feature-wise linear modulation: a scale and a shift per unit or channel, from a condition."""
+    parts = list(_leaves(getattr(m, "to_scale_shift", None)))
+    if type(parts[0]).__name__ != "Linear":
+        raise ValueError("FiLM needs an attribute to_scale_shift that begins with an nn.Linear")
+    inner = _layers(parts, (parts[0].in_features,))
+    if inner.shape != (2 * net.shape[0],):
+        raise ValueError(
+            f"FiLM gets {inner.shape[0]} scales and shifts, but {net.shape[0]} units or channels "
+            "arrive: it needs twice as many"
+        )
+    if net.condition not in (0, inner.input):
+        raise ValueError(
+            f"one FiLM takes a condition of {net.condition} values, another of {inner.input}"
+        )
+    net.condition = inner.input
+    net.add("film", features=net.shape[0], net=inner.spec())
+
+
+def _unflatten(net: _Net, m):
+    shape = tuple(m.unflattened_size)
+    if m.dim != 1 or len(net.shape) != 1 or min(shape) < 1 or math.prod(shape) != net.shape[0]:
+        raise ValueError(f"{m} does not fit an output of shape {net.shape}")
+    net.shape = shape
 
 
 def _flatten(net: _Net, m):
@@ -96,8 +169,13 @@ def _plain(op: str):
 
 HANDLERS = {
     "Linear": _linear,
+    "Conv2d": _conv,
+    "ConvTranspose2d": _conv,
     "BatchNorm1d": _batch_norm,
+    "BatchNorm2d": _batch_norm,
+    "FiLM": _film,
     "Flatten": _flatten,
+    "Unflatten": _unflatten,
     "Dropout": _nothing,
     "Identity": _nothing,
     "ReLU": _plain("relu"),
@@ -150,15 +228,29 @@ def _array(parameter) -> np.ndarray:
     return parameter.detach().double().cpu().numpy()
 
 
-def _leaves(net):
-    """The layers of a Sequential in order, with Sequentials inside it opened."""
+def _leaves(*modules):
+    """The layers in order, with plain Sequentials opened."""
     from torch import nn
 
-    for m in net:
+    for m in modules:
         if type(m) is nn.Sequential:
-            yield from _leaves(m)
+            yield from _leaves(*m)
         else:
             yield m
+
+
+def _layers(modules, shape: tuple[int, ...]) -> _Net:
+    from torch import nn
+
+    packed = _Net(shape)
+    for m in modules:
+        kind = type(m).__name__
+        if kind not in HANDLERS or (kind != "FiLM" and type(m) is not getattr(nn, kind)):
+            raise ValueError(f"{kind} cannot be packed; possible are {', '.join(HANDLERS)}")
+        if m.training and isinstance(m, (nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d)):
+            raise ValueError(f"{m} is in training mode: call net.eval() before packing")
+        HANDLERS[kind](packed, m)
+    return packed
 
 
 def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, bytes]:
@@ -168,38 +260,78 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
         The layers listed in `HANDLERS`, nested Sequentials included. It is packed as it computes in
         eval mode; if a Dropout or BatchNorm is in training mode, that is an error rather than a
         silent difference between the page and the notebook.
+        A net with a condition is a subclass of nn.Sequential with `forward(x, condition)`, which
+        hands the condition, (N, condition_dim), to each layer of a class named FiLM. Such a layer
+        takes `scale, shift` from it, the two halves of what its `to_scale_shift` gives (nn.Linear,
+        or an nn.Sequential that begins with one), and returns `x * (1 + scale) + shift`, one scale
+        and one shift per unit or channel (Perez et al. 2018). Packing tries it, and says if not.
     input_shape
         Shape of one example, without the batch.
     dtype
-        How the weights travel: 'i8' (symmetric, one scale per output unit), 'f16' or 'f32'. Biases
-        are always f32, and the browser computes in f32.
+        How the weights travel: 'i8' (symmetric, one scale per output unit or channel), 'f16' or
+        'f32'. Biases are always f32, and the browser computes in f32.
     """
     from torch import nn
 
     if dtype not in DTYPES:
         raise ValueError(f"dtype is {dtype!r}, but must be one of {', '.join(DTYPES)}")
-    if not isinstance(net, nn.Sequential) or type(net).forward is not nn.Sequential.forward:
+    plain = isinstance(net, nn.Sequential) and type(net).forward is nn.Sequential.forward
+    modules = list(_leaves(*net)) if isinstance(net, nn.Sequential) else []
+    conditional = any(type(m).__name__ == "FiLM" for m in modules)
+    if not plain and not conditional:
         raise ValueError(f"only an nn.Sequential can be packed, not a {type(net).__name__}")
     shape = tuple(int(n) for n in input_shape)
     if not shape or min(shape) < 1:
         raise ValueError(f"input_shape is {input_shape!r}, but must be positive whole numbers")
 
-    packed = _Net(shape)
-    for m in _leaves(net):
-        kind = type(m).__name__
-        if kind not in HANDLERS or type(m) is not getattr(nn, kind, None):
-            raise ValueError(f"{kind} cannot be packed; possible are {', '.join(HANDLERS)}")
-        if m.training and isinstance(m, (nn.Dropout, nn.BatchNorm1d)):
-            raise ValueError(f"{m} is in training mode: call net.eval() before packing")
-        HANDLERS[kind](packed, m)
+    packed = _layers(modules, shape)
+    if conditional:
+        _try_condition(net, modules, shape, packed.condition)
+    spec, block = packed.spec(), _Block()
+    _store_all(block, spec, dtype)
+    return spec, bytes(block.data)
 
-    block = _Block()
-    for number, layer in enumerate(packed.layers):
+
+def _try_condition(net, modules, shape: tuple[int, ...], condition_dim: int):
+    """A conditional net is made of classes that we do not know: see that it does what it should."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)  # leaves the notebook's random numbers alone
+    like = next(net.parameters())
+    x = torch.randn((2, *shape), generator=generator).to(like)
+    condition = torch.randn((2, condition_dim), generator=generator).to(like)
+    with torch.no_grad():
+        try:
+            got = net(x, condition)
+        except TypeError as error:
+            raise ValueError(
+                f"{type(net).__name__} has FiLM layers, so its forward must take (x, condition) "
+                f"and hand the condition to them: {error}"
+            ) from None
+        for m in modules:
+            if type(m).__name__ != "FiLM":
+                x = m(x)
+                continue
+            scale, shift = (
+                part.reshape(*part.shape, *[1] * (x.ndim - 2))
+                for part in m.to_scale_shift(condition).chunk(2, dim=1)
+            )
+            x = x * (1 + scale) + shift
+    if got.shape != x.shape or not torch.allclose(got, x, rtol=1e-3, atol=1e-4, equal_nan=True):
+        raise ValueError(
+            f"{type(net).__name__} does not compute x * (1 + scale) + shift in its FiLM layers, "
+            "with scale and shift the first and the second half of what to_scale_shift gives"
+        )
+
+
+def _store_all(block: _Block, spec: dict, dtype: str):
+    """Put the arrays of all layers into the block, and in the spec their places instead."""
+    for number, layer in enumerate(spec["layers"]):
         for key, value in layer.items():
             if isinstance(value, np.ndarray):
                 layer[key] = _store(block, value, dtype if value.ndim > 1 else "f32", number)
-    spec = {"input": math.prod(shape), "output": math.prod(packed.shape), "layers": packed.layers}
-    return spec, bytes(block.data)
+            elif key == "net":
+                _store_all(block, value, dtype)
 
 
 def _store(block: _Block, array: np.ndarray, dtype: str, number: int) -> dict:

@@ -1,7 +1,8 @@
 // engine.js - the forward pass of a small net on typed arrays: no dependency, no fetch, no eval.
 //
 // `spec` and `bytes` come from utils/widgets/pack.py:
-//   spec  = { input, output, layers: [{ op, ... }, ...] }
+//   spec  = { input, output, layers: [{ op, ... }, ...] }, and for a net with FiLM layers `condition`,
+//           the length of the vector that tells them what to do
 //   bytes = all weights in one little-endian block; every tensor starts on a multiple of 4 bytes
 //
 // To add a kind of layer, enter its forward pass in OPS under the `op` that pack.py gives it.
@@ -46,8 +47,9 @@ export function unpackTensor(buffer, { dtype, offset, n, rows, scale_offset }) {
 
 // ---- the layers -----------------------------------------------------------------------------------
 //
-// OPS[op](layer, tensor, size) prepares a layer once and returns { size, run(x, y), ... }:
-// `tensor(name)` unpacks one of its tensors, `size` is the length of its input; run() fills y from x.
+// OPS[op](layer, tensor, size, buffer) prepares a layer once and returns { size, run(x, y, condition) }
+// and more: `tensor(name)` unpacks one of its tensors, `size` is the length of its input; run() fills y
+// from x. Pictures are [channel][row][column].
 
 /** y = W x + b for a row-major W [out][in]; four rows at a time share the loads of x. */
 function multiply(W, b, x, y) {
@@ -80,6 +82,108 @@ function multiply(W, b, x, y) {
     for (let i = 0, row = o * nIn; i < nIn; i++) sum += W[row + i] * x[i];
     y[o] = sum;
   }
+}
+
+function checkSize(layer, expected, size) {
+  if (expected !== size) throw new Error(`a ${layer.op} layer takes ${expected} values, not ${size}`);
+}
+
+const product = (numbers) => numbers.reduce((a, b) => a * b, 1);
+
+/** Where in pictures of `height` x `width` a kernel's values lie, relative to its corner. */
+function kernelOffsets(channels, [rows, columns], height, width) {
+  const offsets = new Int32Array(channels * rows * columns);
+  for (let c = 0, k = 0; c < channels; c++) {
+    for (let i = 0; i < rows; i++) {
+      for (let j = 0; j < columns; j++) offsets[k++] = (c * height + i) * width + j;
+    }
+  }
+  return offsets;
+}
+
+/** For each output pixel: gather the patch below the kernel, W [out][in, rows, columns] times it. */
+function conv(layer, tensor, size) {
+  const [channels, height, width] = layer.in;
+  const [channelsOut, heightOut, widthOut] = layer.out;
+  const [strideY, strideX] = layer.stride;
+  const [padY, padX] = layer.padding;
+  checkSize(layer, product(layer.in), size);
+  const W = tensor("w");
+  const b = tensor("b");
+  const paddedHeight = height + 2 * padY;
+  const paddedWidth = width + 2 * padX;
+  const padded = new Float32Array(channels * paddedHeight * paddedWidth);
+  const offsets = kernelOffsets(channels, layer.kernel, paddedHeight, paddedWidth);
+  const patch = new Float32Array(offsets.length);
+  const pixel = new Float32Array(channelsOut);
+  function run(x, y) {
+    for (let row = 0; row < channels * height; row++) {
+      const start = (row + (2 * Math.floor(row / height) + 1) * padY) * paddedWidth + padX;
+      padded.set(x.subarray(row * width, (row + 1) * width), start);
+    }
+    for (let i = 0, at = 0; i < heightOut; i++) {
+      for (let j = 0; j < widthOut; j++, at++) {
+        const corner = i * strideY * paddedWidth + j * strideX;
+        for (let k = 0; k < offsets.length; k++) patch[k] = padded[corner + offsets[k]];
+        multiply(W, b, patch, pixel);
+        for (let c = 0, k = at; c < channelsOut; c++, k += heightOut * widthOut) y[k] = pixel[c];
+      }
+    }
+  }
+  return { size: product(layer.out), W, b, run };
+}
+
+/** For each input pixel: W [out, rows, columns][in] times its channels, added below the kernel. */
+function convTranspose(layer, tensor, size) {
+  const [channels, height, width] = layer.in;
+  const [channelsOut, heightOut, widthOut] = layer.out;
+  const [strideY, strideX] = layer.stride;
+  const [padY, padX] = layer.padding;
+  checkSize(layer, product(layer.in), size);
+  const W = tensor("w");
+  const b = tensor("b");
+  // room for all that the kernel reaches, of which the padding is cut off in the end
+  const fullHeight = Math.max((height - 1) * strideY + layer.kernel[0], padY + heightOut);
+  const fullWidth = Math.max((width - 1) * strideX + layer.kernel[1], padX + widthOut);
+  const full = new Float32Array(channelsOut * fullHeight * fullWidth);
+  const offsets = kernelOffsets(channelsOut, layer.kernel, fullHeight, fullWidth);
+  const pixel = new Float32Array(channels);
+  const spread = new Float32Array(offsets.length);
+  const zeros = new Float32Array(offsets.length);
+  function run(x, y) {
+    full.fill(0);
+    for (let i = 0, at = 0; i < height; i++) {
+      for (let j = 0; j < width; j++, at++) {
+        for (let c = 0, k = at; c < channels; c++, k += height * width) pixel[c] = x[k];
+        multiply(W, zeros, pixel, spread);
+        const corner = i * strideY * fullWidth + j * strideX;
+        for (let k = 0; k < offsets.length; k++) full[corner + offsets[k]] += spread[k];
+      }
+    }
+    for (let c = 0, k = 0; c < channelsOut; c++) {
+      for (let i = 0; i < heightOut; i++) {
+        let from = (c * fullHeight + padY + i) * fullWidth + padX;
+        for (const end = k + widthOut; k < end; k++) y[k] = full[from++] + b[c];
+      }
+    }
+  }
+  return { size: product(layer.out), W, b, run };
+}
+
+/** Feature-wise linear modulation: its own small net makes scales and shifts from the condition. */
+function film(layer, tensor, size, buffer) {
+  const scalesAndShifts = makeNet(layer.net, buffer);
+  const { features } = layer;
+  checkSize(layer, features * Math.floor(size / features), size);
+  function run(x, y, condition) {
+    const made = scalesAndShifts.forward(condition);
+    for (let unit = 0, k = 0; unit < features; unit++) {
+      const scale = 1 + made[unit];
+      const shift = made[features + unit];
+      for (const end = k + size / features; k < end; k++) y[k] = x[k] * scale + shift;
+    }
+  }
+  return { size, run };
 }
 
 /** An activation that treats every value alike. */
@@ -115,11 +219,14 @@ export function softmax(x, y = new Float32Array(x.length)) {
 
 const OPS = {
   dense(layer, tensor, size) {
-    if (layer.in !== size) throw new Error(`a dense layer takes ${layer.in} values, not ${size}`);
+    checkSize(layer, layer.in, size);
     const W = tensor("w");
     const b = tensor("b");
     return { size: layer.out, W, b, run: (x, y) => multiply(W, b, x, y) };
   },
+  conv,
+  conv_transpose: convTranspose,
+  film,
   relu: elementwise((v) => (v > 0 ? v : 0)),
   leaky_relu: elementwise((v, { slope }) => (v > 0 ? v : v * slope)),
   silu: elementwise((v) => v / (1 + Math.exp(-v))),
@@ -133,7 +240,8 @@ const OPS = {
 
 /**
  * A net that is ready to run:
- *   forward(x)      the output for one example, a Float32Array which the next call overwrites
+ *   forward(x)      the output for one example, a Float32Array which the next call overwrites;
+ *                   forward(x, condition) if the net has FiLM layers
  *   activations[k]  what layer k of spec.layers gave in the last call
  *   layers[k]       that layer's { op, size, ... }, for "dense" with its weights W [out][in] and b
  */
@@ -143,24 +251,31 @@ export function makeNet(spec, bytes) {
   const layers = spec.layers.map((layer) => {
     if (!Object.hasOwn(OPS, layer.op)) throw new Error(`unknown layer "${layer.op}"`);
     const tensor = (name) => unpackTensor(buffer, layer[name]);
-    const ready = OPS[layer.op](layer, tensor, size);
+    const ready = OPS[layer.op](layer, tensor, size, buffer);
     size = ready.size;
     return { op: layer.op, ...ready };
   });
   if (size !== spec.output) throw new Error(`the net gives ${size} values, not ${spec.output}`);
   const activations = layers.map((layer) => new Float32Array(layer.size));
 
-  function forward(x) {
-    if (x.length !== spec.input) throw new Error(`the net takes ${spec.input} values, not ${x.length}`);
-    for (let i = 0; i < x.length; i++) {
-      if (!Number.isFinite(x[i])) throw new Error(`value ${i} of the input is ${x[i]}`);
+  function check(values, count, name) {
+    if (values.length !== count) {
+      throw new Error(`the net takes ${count} values as its ${name}, not ${values.length}`);
     }
+    for (let i = 0; i < count; i++) {
+      if (!Number.isFinite(values[i])) throw new Error(`value ${i} of the ${name} is ${values[i]}`);
+    }
+  }
+
+  function forward(x, condition = []) {
+    check(x, spec.input, "input");
+    check(condition, spec.condition ?? 0, "condition");
     layers.forEach((layer, k) => {
-      layer.run(x, activations[k]);
+      layer.run(x, activations[k], condition);
       x = activations[k];
     });
     return x;
   }
 
-  return { input: spec.input, output: spec.output, layers, activations, forward };
+  return { input: spec.input, output: spec.output, condition: spec.condition ?? 0, layers, activations, forward };
 }

@@ -1,0 +1,227 @@
+"""Move beta along the rate-distortion curve of one beta-conditioned variational autoencoder."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+
+import numpy as np
+import traitlets as t
+
+from .base import CourseWidget
+from .draw_digit import GROUND, MUTED, PAPER, TEXT
+from .pack import pack
+from .pictures import SIDE, as_bytes, as_labels
+
+MOST_EXAMPLES = 12
+
+
+class BetaDial(CourseWidget, front="beta_dial.js"):
+    """One slider for beta: reconstructions, prior samples, and the place on the curve follow.
+
+    encoder, decoder
+        Nets with a condition (see `pack`): the encoder from (N, 784) pixels in [0, 1] to
+        2 * latent_dim numbers, mu and then logvar, the decoder from (N, latent_dim) to 784 logits.
+        The condition of both is (N, 1): log10(beta). The widget keeps copies.
+    examples, example_labels
+        One to twelve test digits, (N, 28, 28) or (N, 784), uint8 or in [0, 1].
+    curve
+        At least two rows (beta, rate, distortion) of this model, measured on the test set: the rate
+        is the mean KL divergence from the prior, the distortion the mean reconstruction error, both
+        in nats per image. Beta runs from the smallest to the largest of them. In between, rate and
+        distortion are interpolated, linearly in log(beta).
+    dedicated
+        Such rows of models trained for one beta each, drawn for comparison; may be left out.
+    seed
+        Of the latent codes `z` that the prior samples are decoded from.
+    dtype
+        How the weights travel, see `pack`.
+
+    With a kernel, `widget.beta` can be read and set. `curve` and `dedicated` are arrays (rows, 3),
+    `z` is (N, latent_dim), as many codes as examples. `rates` (N,) in nats, `reconstructions` and
+    `samples` (N, 28, 28) are computed by the models at this beta, and the page computes the same
+    from the packed weights. Reconstructions decode the posterior mean.
+    """
+
+    _encoder_net = t.Dict().tag(sync=True)
+    _encoder_weights = t.Bytes().tag(sync=True)
+    _decoder_net = t.Dict().tag(sync=True)
+    _decoder_weights = t.Bytes().tag(sync=True)
+    _examples = t.Bytes().tag(sync=True)
+    _example_labels = t.List(t.Int()).tag(sync=True)
+    _curve = t.List(t.List(t.Float())).tag(sync=True)
+    _dedicated = t.List(t.List(t.Float())).tag(sync=True)
+    _z = t.Bytes().tag(sync=True, from_json=lambda value, widget: bytes(value))
+    beta = t.Float(1.0).tag(sync=True)
+    alt = (
+        "A slider for beta moves one variational autoencoder along its rate-distortion curve. "
+        "The picture shows reconstructions and prior samples at several values of beta."
+    )
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        examples,
+        example_labels,
+        curve,
+        *,
+        dedicated=None,
+        seed: int = 0,
+        dtype: str = "i8",
+        alt: str | None = None,
+    ):
+        encoder_net, encoder_weights = pack(encoder, (SIDE * SIDE,), dtype)
+        latent_dim, odd = divmod(encoder_net["output"], 2)
+        if odd:
+            raise ValueError(f"the encoder gives {encoder_net['output']} values, not mu and logvar")
+        decoder_net, decoder_weights = pack(decoder, (latent_dim,), dtype)
+        for name, net in (("encoder", encoder_net), ("decoder", decoder_net)):
+            if net.get("condition") != 1:
+                raise ValueError(f"the {name} must have FiLM layers told one number, log10(beta)")
+        if decoder_net["output"] != SIDE * SIDE or decoder_net["layers"][-1]["op"] == "sigmoid":
+            raise ValueError("the decoder must end in 784 logits, without a sigmoid")
+        self._pictures = as_bytes(examples, "examples")
+        if len(self._pictures) > MOST_EXAMPLES:
+            raise ValueError(
+                f"examples has {len(self._pictures)} pictures, at most {MOST_EXAMPLES}"
+            )
+        self._encoder = copy.deepcopy(encoder).cpu().eval()
+        self._decoder = copy.deepcopy(decoder).cpu().eval()
+        rows = _rows(curve, "curve", least=2)
+        z = np.random.default_rng(seed).standard_normal((len(self._pictures), latent_dim))
+        low, high = rows[0][0], rows[-1][0]
+        super().__init__(
+            _encoder_net=encoder_net,
+            _encoder_weights=encoder_weights,
+            _decoder_net=decoder_net,
+            _decoder_weights=decoder_weights,
+            _examples=self._pictures.tobytes(),
+            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
+            _curve=rows,
+            _dedicated=[] if dedicated is None else _rows(dedicated, "dedicated", least=1),
+            _z=z.astype("<f4").tobytes(),
+            beta=1.0 if low <= 1 <= high else math.sqrt(low * high),
+            alt=alt,
+        )
+
+    @property
+    def curve(self) -> np.ndarray:
+        return np.array(self._curve)
+
+    @property
+    def dedicated(self) -> np.ndarray:
+        return np.array(self._dedicated).reshape(-1, 3)
+
+    @property
+    def z(self) -> np.ndarray:
+        return np.frombuffer(self._z, "<f4").reshape(len(self._pictures), -1)
+
+    @property
+    def rates(self) -> np.ndarray:
+        """The examples' KL divergences from the prior at this beta, in nats."""
+        return self._reconstruct(self.beta)[0]
+
+    @property
+    def reconstructions(self) -> np.ndarray:
+        return self._reconstruct(self.beta)[1]
+
+    @property
+    def samples(self) -> np.ndarray:
+        return self._decode(self.z, self.beta)
+
+    def rate_distortion(self, beta: float) -> tuple[float, float]:
+        """Rate and distortion on the test set in nats, interpolated linearly in log(beta)."""
+        betas, rates, distortions = self.curve.T
+        at = math.log(beta), np.log(betas)
+        return float(np.interp(*at, rates)), float(np.interp(*at, distortions))
+
+    @t.validate("beta")
+    def _check_beta(self, proposal):
+        low, high = self._curve[0][0], self._curve[-1][0]
+        if not low <= proposal["value"] <= high:  # NaN is not
+            raise t.TraitError(f"beta must be from {low:g} to {high:g}, where it was measured")
+        return proposal["value"]
+
+    @t.validate("_z")
+    def _check_z(self, proposal):
+        count = len(self._pictures) * self._decoder_net["input"]
+        if len(proposal["value"]) != 4 * count:
+            raise t.TraitError(f"_z must hold {count} numbers")
+        return proposal["value"]
+
+    def _reconstruct(self, beta: float) -> tuple[np.ndarray, np.ndarray]:
+        import torch
+
+        pixels = torch.from_numpy(self._pictures.reshape(-1, SIDE * SIDE) / np.float32(255))
+        with torch.inference_mode():
+            code = self._encoder(pixels, torch.full((len(pixels), 1), math.log10(beta)))
+        mu, logvar = code.double().numpy().reshape(len(pixels), 2, -1).swapaxes(0, 1)
+        rates = 0.5 * (np.exp(logvar) + mu**2 - 1 - logvar).sum(axis=1)
+        return rates, self._decode(mu, beta)
+
+    def _decode(self, z: np.ndarray, beta: float) -> np.ndarray:
+        import torch
+
+        z = torch.from_numpy(np.array(z, dtype="f4"))
+        with torch.inference_mode():
+            logits = self._decoder(z, torch.full((len(z), 1), math.log10(beta)))
+        return torch.sigmoid(logits.float()).numpy().reshape(-1, SIDE, SIDE)
+
+    def poster(self) -> bytes:
+        """Reconstructions and samples at up to five of the measured betas."""
+        chosen = np.linspace(0, len(self._curve) - 1, min(5, len(self._curve))).round().astype(int)
+        count = min(6, len(self._pictures))
+        rows = [("", "", self._pictures[:count] / 255, None)]
+        for beta, rate, distortion in self.curve[chosen]:
+            notes = f"rate {rate:.1f}, distortion {distortion:.1f} nats"
+            samples = self._decode(self.z[:count], beta)
+            rows.append((f"beta {beta:.2g}", notes, self._reconstruct(beta)[1][:count], samples))
+        return poster(rows)
+
+
+def _rows(table, name: str, least: int) -> list[list[float]]:
+    """Rows (beta, rate, distortion), sorted by beta."""
+    rows = np.asarray(table, dtype=float)
+    if rows.ndim != 2 or rows.shape[1] != 3 or len(rows) < least:
+        raise ValueError(
+            f"{name} has shape {rows.shape}, but must hold at least {least} rows "
+            "(beta, rate, distortion)"
+        )
+    if not np.isfinite(rows).all() or rows[:, 0].min() <= 0 or rows[:, 1:].min() < 0:
+        raise ValueError(f"{name} must hold finite numbers, beta above 0, the others not below")
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    if least > 1 and (np.diff(rows[:, 0]) == 0).any():
+        raise ValueError(f"{name} has one beta twice")
+    return rows.tolist()
+
+
+# ---- the static picture -----------------------------------------------------------------------
+
+
+def poster(rows: list[tuple[str, str, np.ndarray, np.ndarray | None]]) -> bytes:
+    """A PNG with a row per beta: its name, its figures, reconstructions, samples (N, 28, 28)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    tile, step, left, top = 2 * SIDE, 2 * SIDE + 6, 256, 40
+    count = len(rows[0][2])
+    right = left + count * step + 24
+    sheet = Image.new("RGB", (right + count * step + 14, top + len(rows) * step + 14), GROUND)
+    pen = ImageDraw.Draw(sheet)
+    font, small = ImageFont.load_default(22), ImageFont.load_default(15)
+    ramp = np.linspace(PAPER, (255, 255, 255), 256).round().astype(np.uint8)  # white on dark
+    pen.text((left, 14), "test digits, and their reconstructions", MUTED, small)
+    pen.text((right, 14 + step), "samples from the prior", MUTED, small)
+    for row, (title, notes, *groups) in enumerate(rows):
+        y = top + row * step
+        pen.text((20, y + 4), title, TEXT, font)
+        pen.text((20, y + 32), notes, MUTED, small)
+        for x, images in zip((left, right), groups):
+            for i, image in enumerate([] if images is None else images):
+                grey = np.rint(image * 255).astype(np.uint8)
+                picture = Image.fromarray(ramp[grey]).resize((tile, tile), Image.Resampling.NEAREST)
+                sheet.paste(picture, (x + i * step, y))
+    out = io.BytesIO()
+    sheet.quantize(32, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
