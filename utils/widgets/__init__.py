@@ -5,6 +5,8 @@
 
 from .base import WIDGETS, CourseWidget
 from .draw_digit import DrawDigit
+from .latent_plane import LatentPlane
+from .latent_traversal import LatentTraversal
 from .pack import pack
 
-__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "pack"]
+__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "LatentPlane", "LatentTraversal", "pack"]
