@@ -21,7 +21,7 @@ class LatentPoint(t.TraitType):
 
     def validate(self, obj, value):
         try:
-            point = np.array(value, dtype="f4")
+            point = np.asarray(value, dtype="f4").copy()
         except (TypeError, ValueError):
             point = np.array(np.nan)
         if point.shape != (obj.latent_dim,) or not np.isfinite(point).all():

@@ -299,7 +299,7 @@ function render({ model, el }) {
     const select = h("select", { class: "lp-select" }, ...classes, ...digits);
     select.value = `class ${chosen}`;
     select.addEventListener("change", () => planWalk());
-    return { select, element: h("label", { class: "lp-end" }, `${name} `, select) };
+    return { select, element: h("label", { class: "lp-end" }, h("span", {}, name), select) };
   };
   const firstClasses = [...means.keys()];
   const from = endSelect("from", firstClasses[0]);
@@ -322,7 +322,7 @@ function render({ model, el }) {
       h(
         "div",
         { class: "lp-left" },
-        h("div", { class: "cw-title" }, `The latent plane, with the codes of ${codes.labels.length} test images`),
+        h("div", { class: "cw-title" }, `The latent plane, with the codes of ${codes.labels.length.toLocaleString("en")} test images`),
         pad,
       ),
       h(
@@ -331,7 +331,7 @@ function render({ model, el }) {
         h(
           "div",
           { class: "lp-picture" },
-          h("div", { class: "cw-title" }, "What the decoder draws"),
+          h("div", { class: "cw-title" }, "The decoded digit"),
           h("div", { class: "lp-decoded" }, decodedCanvas),
         ),
         h(

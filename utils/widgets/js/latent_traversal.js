@@ -58,7 +58,7 @@ function dimensionRow({ rank, dim, kl, onMove }) {
     { class: "lt-label", for: id },
     h("b", {}, `${rank}`),
     ` z[${dim}], `,
-    h("span", {}, `${kl.toFixed(2)} nats`),
+    h("span", {}, `KL ${kl.toFixed(2)} nats`),
   );
   const element = h(
     "div",
@@ -152,7 +152,7 @@ function render({ model, el }) {
         h(
           "p",
           { class: "lt-cost" },
-          h("span", { class: "cw-title" }, "Cross-entropy of the original’s pixels given z"),
+          h("span", { class: "cw-title" }, "Cross-entropy with the original"),
           cost,
         ),
         button("Reset to the code", () => moveAll(code.mean, "Back at the code.")),
@@ -238,10 +238,10 @@ function render({ model, el }) {
     paintDigit(original.canvas, image);
     paintDigit(decoded.canvas, picture);
     const k = chooser.find(image);
-    const name = k < 0 ? "picture" : `test digit ${k + 1}, a ${exampleLabels[k]}`;
-    original.caption.textContent = `original: ${name}`;
-    original.canvas.setAttribute("aria-label", `The original: ${name}`);
-    decoded.caption.textContent = "decoded from z";
+    const name = k < 0 ? "The original" : `The original, a ${exampleLabels[k]}`;
+    original.caption.textContent = name;
+    original.canvas.setAttribute("aria-label", name);
+    decoded.caption.textContent = "Decoded from z";
     decoded.canvas.setAttribute("aria-label", "What the decoder draws from the sliders' values");
     cost.textContent = `${crossEntropy(image, logits).toFixed(1)} nats`;
     for (const row of rows) {
