@@ -6,6 +6,16 @@
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
 from .draw_digit import DrawDigit
+from .latent_plane import LatentPlane
+from .latent_traversal import LatentTraversal
 from .pack import pack
 
-__all__ = ["WIDGETS", "BetaDial", "CourseWidget", "DrawDigit", "pack"]
+__all__ = [
+    "WIDGETS",
+    "BetaDial",
+    "CourseWidget",
+    "DrawDigit",
+    "LatentPlane",
+    "LatentTraversal",
+    "pack",
+]

@@ -1,0 +1,141 @@
+"""The latent plane of a VAE with two latent dimensions: move a point, and the decoder draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets as t
+
+from .base import CourseWidget
+from .draw_digit import GROUND, MUTED, PAPER
+from .latent import LatentPoint, decode, digit_sheet, frozen, pack_decoder, png
+from .pack import pack
+from .pictures import as_bytes, as_labels
+
+GRID = 12  # decoded digits along each side of the static picture
+# Okabe & Ito's hues (2008) and three more, all light enough for the dark ground. Each code is drawn
+# as its numeral, so that no reader depends on them.
+COLOURS = [
+    *("#56b4e9", "#f5a623", "#2ec4a0", "#f0e442", "#7aa2ff"),
+    *("#ff8a5c", "#e79ac4", "#d5dae2", "#b79cff", "#a8d65c"),
+]
+
+
+class LatentPlane(CourseWidget, front="latent_plane.js"):
+    """A map of a two-dimensional latent space, with the codes of test images and a point to move.
+
+    decoder
+        An `nn.Sequential` from (N, 2) to 784 logits. The widget keeps a copy, so later training
+        does not touch it.
+    codes, labels
+        Posterior means (M, 2) of M test images, and their labels (M,). 2,000 take 10 kB.
+    encoder
+        An `nn.Sequential` from (N, 784) pixels in [0, 1] to four numbers, the mean and then the
+        log-variance. With it, the reader can draw a digit and see where it lies on the map.
+    examples, example_labels
+        Test digits that the reader can encode, (N, 28, 28) or (N, 784), uint8 or in [0, 1]. They
+        need the encoder, and it needs them.
+    extent
+        The map shows both coordinates from -extent to extent; by default the smallest multiple of
+        0.5 that has room for 99 % of the codes.
+    dtype
+        How the weights travel, see `pack`.
+
+    With a kernel, `widget.z` (2,) is where the reader left the point, and can be set. The page
+    decodes with the packed weights, `widget.decoded` with the model itself.
+    """
+
+    latent_dim = 2
+    _decoder = t.Dict().tag(sync=True)
+    _decoder_weights = t.Bytes().tag(sync=True)
+    _encoder = t.Dict().tag(sync=True)  # empty: there is none
+    _encoder_weights = t.Bytes().tag(sync=True)
+    _codes = t.Bytes().tag(sync=True)  # int16, in steps of _code_step
+    _code_step = t.Float().tag(sync=True)
+    _labels = t.Bytes().tag(sync=True)  # uint8
+    _examples = t.Bytes().tag(sync=True)
+    _example_labels = t.List(t.Int()).tag(sync=True)
+    _extent = t.Float().tag(sync=True)
+    _colours = t.List(t.Unicode(), COLOURS).tag(sync=True)
+    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    alt = (
+        "Move a point across the latent plane and the decoder draws a digit. The picture shows the "
+        "codes of test images, each as its numeral, beside digits decoded from a grid of points."
+    )
+
+    def __init__(
+        self,
+        decoder,
+        codes,
+        labels,
+        *,
+        encoder=None,
+        examples=None,
+        example_labels=None,
+        extent: float | None = None,
+        dtype: str = "i8",
+        alt: str | None = None,
+    ):
+        spec, weights = pack_decoder(decoder, 2, dtype)
+        codes = np.asarray(codes, dtype=float)
+        if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
+            raise ValueError(f"codes has shape {codes.shape}, but must be (M, 2)")
+        if not np.isfinite(codes).all():
+            raise ValueError("codes has values that are NaN or infinite")
+        if extent is None:
+            extent = max(0.5, np.ceil(2 * np.quantile(np.abs(codes).max(axis=1), 0.99)) / 2)
+        if not 0 < extent < np.inf:
+            raise ValueError(f"extent is {extent!r}, but must be a positive number")
+        parts = (encoder, examples, example_labels)
+        if any(part is None for part in parts) and any(part is not None for part in parts):
+            raise ValueError("encoder, examples and example_labels go together")
+        traits = {}
+        if encoder is not None:
+            pictures = as_bytes(examples, "examples")
+            traits["_examples"] = pictures.tobytes()
+            traits["_example_labels"] = as_labels(example_labels, "example_labels", len(pictures))
+            traits["_encoder"], traits["_encoder_weights"] = pack(encoder, (784,), dtype)
+            if traits["_encoder"]["output"] != 4:
+                raise ValueError("the encoder must give four numbers: two means, two log-variances")
+        step = max(np.abs(codes).max(), 1e-6) / 32767
+        self._decoder_net = frozen(decoder)
+        super().__init__(
+            _decoder=spec,
+            _decoder_weights=weights,
+            _codes=np.rint(codes / step).astype("<i2").tobytes(),
+            _code_step=float(step),
+            _labels=bytes(as_labels(labels, "labels", len(codes))),
+            _extent=float(extent),
+            z=np.zeros(2),
+            alt=alt,
+            **traits,
+        )
+
+    @property
+    def decoded(self) -> np.ndarray:
+        """What the decoder draws at `z`: float32 (28, 28), the probability of ink at each pixel."""
+        return decode(self._decoder_net, self.z[None])[0]
+
+    def poster(self) -> bytes:
+        """The codes as numerals, beside digits decoded from a grid over the same square."""
+        from PIL import Image, ImageDraw, ImageFont
+
+        side, margin, head = 16 * 36, 24, 44
+        sheet = Image.new("RGB", (2 * side + 3 * margin, side + head + margin), GROUND)
+        pen = ImageDraw.Draw(sheet)
+        font, small = ImageFont.load_default(17), ImageFont.load_default(14)
+        pad = Image.new("RGB", (side, side), PAPER)
+        marks = ImageDraw.Draw(pad)
+        codes = self._code_step * np.frombuffer(self._codes, "<i2").reshape(-1, 2)
+        for (x, y), label in zip(codes / self._extent, self._labels):
+            place = ((1 + x) * side / 2, (1 - y) * side / 2)
+            marks.text(place, str(label), COLOURS[label], small, anchor="mm")
+        middles = (2 * np.arange(GRID) + 1 - GRID) / GRID * self._extent
+        grid = np.stack(np.meshgrid(middles, -middles), axis=-1).reshape(-1, 2)
+        digits = decode(self._decoder_net, grid).reshape(GRID, GRID, 28, 28)
+        drawn = Image.fromarray(digit_sheet(digits)).resize((side, side), Image.Resampling.BILINEAR)
+        titles = (f"codes of {len(codes):,} test images", "decoded from a grid of points")
+        for k, (title, picture) in enumerate(zip(titles, (pad, drawn))):
+            left = margin + k * (side + margin)
+            pen.text((left, 14), title, MUTED, font)
+            sheet.paste(picture, (left, head))
+        return png(sheet, 64)
