@@ -6,5 +6,6 @@
 from .base import WIDGETS, CourseWidget
 from .draw_digit import DrawDigit
 from .pack import pack
+from .training_replay import TrainingReplay
 
-__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "pack"]
+__all__ = ["WIDGETS", "CourseWidget", "DrawDigit", "TrainingReplay", "pack"]
