@@ -150,7 +150,7 @@ PAPER, RAISES, LOWERS = (12, 16, 23), (255, 166, 64), (84, 160, 255)
 
 
 def poster(steps: list[int], weights: np.ndarray, gradients: np.ndarray) -> bytes:
-    """A PNG: for each step the weights above and the gradient below, orange positive, blue negative.
+    """A PNG: for each step the weights above and the gradient below it; blue is negative.
 
     weights: (steps, 784), on one scale; gradients: (steps, 784), each on its own.
     """

@@ -48,18 +48,17 @@ async function unpackRecording(model) {
   for (let k = size; k < w.length; k++) w[k] += w[k - size]; // int8 wraps around, as it did in Python
   const scales = new Float32Array(toArrayBuffer(model.get("_scales")));
   const outgoing = new Float32Array(toArrayBuffer(model.get("_outgoing")));
-  const values = (source, index, unit, scale) => {
-    const start = (index * units + unit) * PIXELS;
-    return Float32Array.from(source.subarray(start, start + PIXELS), (q) => q * scale);
-  };
+  const levels = (source, index, unit) => source.subarray((index * units + unit) * PIXELS).subarray(0, PIXELS);
+  const values = (q, scale) => Float32Array.from(q, (level) => level * scale);
   return {
     steps,
     units,
     loss: model.get("_loss"),
     accuracy: model.get("_accuracy"),
-    weightLimit: (unit) => 127 * scales[unit],
-    weights: (index, unit) => values(w, index, unit, scales[unit]),
-    gradient: (index, unit) => values(g, index, unit, scales[units * (1 + index) + unit]),
+    weightLevels: (index, unit) => levels(w, index, unit),
+    gradientLevels: (index, unit) => levels(g, index, unit),
+    weights: (index, unit) => values(levels(w, index, unit), scales[unit]),
+    gradient: (index, unit) => values(levels(g, index, unit), scales[units * (1 + index) + unit]),
     outgoing: (index, unit) => outgoing.subarray((index * units + unit) * CLASSES).subarray(0, CLASSES),
     outgoingLimit: largest(outgoing),
   };
@@ -67,10 +66,11 @@ async function unpackRecording(model) {
 
 // ---- parts ----------------------------------------------------------------------------------------
 
-/** Paint 784 signed values: orange positive, blue negative, full colour at `limit`. */
-function paintSigned(canvas, values, limit) {
-  const scale = limit > 0 ? 1 / limit : 0;
-  paint(canvas, SIDE, SIDE, (k) => mix(Math.min(1, Math.abs(values[k]) * scale), values[k] > 0 ? RAISES : LOWERS));
+/** The colour of every level from -127 to 127: orange positive, blue negative, 127 in full. */
+const COLOURS = Array.from({ length: 255 }, (_, k) => mix(Math.abs(k - 127) / 127, k > 127 ? RAISES : LOWERS));
+
+function paintLevels(canvas, levels) {
+  paint(canvas, SIDE, SIDE, (k) => COLOURS[levels[k] + 127]);
 }
 
 /** A large picture with a heading above and figures below. */
@@ -269,8 +269,6 @@ async function render({ model, el }) {
   // -- what is shown
   function draw() {
     const began = performance.now();
-    const w = tape.weights(index, unit);
-    const g = tape.gradient(index, unit);
     slider.value = index;
     slider.setAttribute("aria-valuetext", `step ${grouped(tape.steps[index])} of ${grouped(tape.steps[last])}`);
     stepText.textContent = `${grouped(tape.steps[index])} of ${grouped(tape.steps[last])}`;
@@ -282,16 +280,16 @@ async function render({ model, el }) {
       " nats, accuracy ",
       h("b", {}, percent(tape.accuracy[index], 1)),
     );
-    paintSigned(weights.canvas, w, tape.weightLimit(unit));
+    paintLevels(weights.canvas, tape.weightLevels(index, unit));
     weights.canvas.setAttribute("aria-label", `Incoming weights of unit ${unit}, 28 by 28`);
-    weights.caption.replaceChildren("norm ", h("b", { class: "tr-wnorm" }, figure(norm(w))));
-    paintSigned(gradient.canvas, g, largest(g));
+    weights.caption.replaceChildren("norm ", h("b", { class: "tr-wnorm" }, figure(norm(tape.weights(index, unit)))));
+    paintLevels(gradient.canvas, tape.gradientLevels(index, unit));
     gradient.canvas.setAttribute("aria-label", `Gradient of the weights of unit ${unit}, 28 by 28`);
-    gradient.caption.replaceChildren("norm ", h("b", { class: "tr-gnorm" }, figure(norm(g))));
+    gradient.caption.replaceChildren("norm ", h("b", { class: "tr-gnorm" }, figure(norm(tape.gradient(index, unit)))));
     barsTitle.textContent = `Outgoing weights of unit ${unit}`;
     bars.show(tape.outgoing(index, unit), tape.outgoingLimit);
     thumbnails.forEach((button, k) => {
-      paintSigned(button.firstChild, tape.weights(index, k), tape.weightLimit(k));
+      paintLevels(button.firstChild, tape.weightLevels(index, k));
       button.setAttribute("aria-pressed", String(k === unit));
       button.tabIndex = k === unit ? 0 : -1; // one stop for Tab; arrows do the rest
     });
