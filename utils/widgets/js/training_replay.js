@@ -235,7 +235,7 @@ async function render({ model, el }) {
       if (index >= last) stop();
       else redraw();
     }, PLAY_MS);
-    redraw();
+    draw();
   }
 
   function pause() {
