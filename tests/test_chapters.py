@@ -24,6 +24,11 @@ PLANTED = [
     ("01", "e = (z - z.amax(1, keepdim=True)).exp()", "e = z.exp()"),
     ("01", "dZ = (softmax(Z64) - one_hot) / len(y)", "dZ = softmax(Z64) / len(y) - one_hot"),
     ("01", "padding=(0, pad))\n    return smooth", "padding=(0, pad)).abs()\n    return smooth"),
+    ("03", "np.tanh: lambda hidden: 1 - hidden**2", "np.tanh: lambda hidden: 1 - hidden"),
+    ("03", "delta2 /= len(labels)\n    delta1", "delta1"),
+    ("03", "labels]).mean()", "labels]).sum()"),
+    ("03", "velocity[name] *= momentum", "velocity[name] *= 1"),
+    ("03", "gradient[i] = loss(value).imag / step", "gradient[i] = loss(value).real / step"),
 ]  # fmt: skip
 
 

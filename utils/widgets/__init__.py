@@ -9,6 +9,7 @@ from .draw_digit import DrawDigit
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .pack import pack
+from .training_replay import TrainingReplay
 
 __all__ = [
     "WIDGETS",
@@ -17,5 +18,6 @@ __all__ = [
     "DrawDigit",
     "LatentPlane",
     "LatentTraversal",
+    "TrainingReplay",
     "pack",
 ]
