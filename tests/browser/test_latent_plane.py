@@ -260,7 +260,7 @@ def class_mean(widget, digit):
 
 def test_a_walk_can_be_paused_and_goes_on(show, widget):
     page = show()
-    page.get_by_label("from").select_option("class 4")
+    page.get_by_label("from", exact=True).select_option("class 4")
     page.get_by_label("to", exact=True).select_option("class 9")
     a, b = class_mean(widget, 4), class_mean(widget, 9)
     page.get_by_role("button", name="Walk").click()
@@ -297,7 +297,7 @@ def test_with_reduced_motion_a_walk_goes_in_steps(show, widget):
 
 def test_a_walk_between_two_test_digits(show, nets, digits):
     page = show(reduced_motion="reduce")
-    page.get_by_label("from").select_option("test 2")
+    page.get_by_label("from", exact=True).select_option("test 2")
     page.get_by_label("to", exact=True).select_option("test 5")
     page.get_by_role("button", name="Walk in steps").click()
     x = torch.tensor(digits[0][4002] / 255, dtype=torch.float32).reshape(1, 784)
@@ -358,7 +358,7 @@ def test_z_set_in_python_moves_the_point(show, nets):
 def test_two_views_of_one_model_and_cleaning_up(show):
     page = show()
     page.evaluate("show('two').then((cleanup) => (window.cleanupTwo = cleanup))")
-    page.wait_for_function("window.cleanupTwo")
+    page.wait_for_function("!!window.cleanupTwo")
     page.locator(".lp-pad").nth(1).focus()
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_timeout(400)

@@ -138,7 +138,7 @@ def test_moving_one_dimension(show, nets):
     box = slider(page, dim).bounding_box()
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
     after = point(page)
-    assert after[dim] == pytest.approx(1.5, abs=0.05)
+    assert after[dim] == pytest.approx(1.5, abs=0.08)  # the thumb has a width
     assert (np.delete(after, dim) == np.delete(before, dim)).all()
     assert np.abs(decoded(page) - expected(nets, after)).max() <= 12
     assert sent(page) == MOVED
@@ -298,7 +298,7 @@ def test_what_python_sets_is_shown(show, nets, digits):
 def test_two_views_of_one_model_and_cleaning_up(show, digits):
     page = show()
     page.evaluate("show('two').then((cleanup) => (window.cleanupTwo = cleanup))")
-    page.wait_for_function("window.cleanupTwo")
+    page.wait_for_function("!!window.cleanupTwo")
     name = f"Test digit 4, labelled {digits[1][4003]}"
     page.get_by_role("button", name=name, exact=True).nth(1).click()
     page.wait_for_timeout(400)
@@ -344,7 +344,7 @@ def test_the_pictures_stay_in_view_on_a_phone(show):
     page = show(**PHONE)
     page.locator(".lt-range").nth(7).scroll_into_view_if_needed()
     picture, last = page.locator(".lt-pictures").bounding_box(), page.locator(".lt-range").nth(7)
-    assert 0 <= picture["y"] and picture["y"] + picture["height"] < last.bounding_box()["y"] < 844
+    assert picture["y"] >= 0 and picture["y"] + picture["height"] < last.bounding_box()["y"] < 844
 
 
 @pytest.mark.parametrize("width", [320, 600, 900])

@@ -1,4 +1,4 @@
-"""What the two widgets of the latent space share: the trait `z`, and running encoder and decoder."""
+"""What the two widgets of the latent space share: the trait `z`, encoding, decoding, sheets."""
 
 from __future__ import annotations
 

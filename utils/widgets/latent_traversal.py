@@ -145,7 +145,7 @@ def _by_kl(kl: np.ndarray, active) -> list[int]:
     chosen = np.flatnonzero(kl > ACTIVE_KL) if active is None else np.asarray(active)
     if chosen.ndim != 1 or not len(chosen):
         raise ValueError("no dimension is active: pass the ones to show as active")
-    if chosen.dtype.kind not in "iu" or not ((0 <= chosen) & (chosen < len(kl))).all():
+    if chosen.dtype.kind not in "iu" or not ((chosen >= 0) & (chosen < len(kl))).all():
         raise ValueError(f"active must hold whole numbers from 0 to {len(kl) - 1}")
     if len(set(chosen.tolist())) < len(chosen):
         raise ValueError("active names a dimension twice")

@@ -296,10 +296,11 @@ function render({ model, el }) {
   const endSelect = (name, chosen) => {
     const classes = [...means.keys()].map((digit) => h("option", { value: `class ${digit}` }, `mean code of the ${digit}s`));
     const digits = exampleLabels.map((label, k) => h("option", { value: `test ${k}` }, `test digit ${k + 1} (a ${label})`));
-    const select = h("select", { class: "lp-select" }, ...classes, ...digits);
+    const id = freshId();
+    const select = h("select", { class: "lp-select", id }, ...classes, ...digits);
     select.value = `class ${chosen}`;
     select.addEventListener("change", () => planWalk());
-    return { select, element: h("label", { class: "lp-end" }, h("span", {}, name), select) };
+    return { select, element: h("div", { class: "lp-end" }, h("label", { for: id }, name), select) };
   };
   const firstClasses = [...means.keys()];
   const from = endSelect("from", firstClasses[0]);
