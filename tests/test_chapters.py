@@ -29,6 +29,11 @@ PLANTED = [
     ("03", "labels]).mean()", "labels]).sum()"),
     ("03", "velocity[name] *= momentum", "velocity[name] *= 1"),
     ("03", "gradient[i] = loss(value).imag / step", "gradient[i] = loss(value).real / step"),
+    ("06", "logvar.exp() - logvar - 1)", "logvar.exp() + logvar - 1)"),
+    ("06", "return mu + (logvar / 2).exp() * noise", "return mu + logvar.exp() * noise"),
+    ("06", 'reduction="none").sum(-1)', 'reduction="none").mean(-1)'),
+    ("06", "log_likelihood + log_prior - log_q)", "log_likelihood + log_prior)"),
+    ("06", "bias.mul_(1 + scale).add_(shift)", "bias.add_(shift)"),
 ]  # fmt: skip
 
 
