@@ -151,6 +151,19 @@ def test_an_edited_opening_picture_is_noticed(tmp_path):
     assert any("picture" in p for p in notebooks.problems(path))
 
 
+def test_results_in_an_outdated_form_are_noticed_and_shown_anew():
+    path = notebooks.chapters(["01"])[0]
+    nb = nbformat.read(path, 4)
+    outputs = (o for c in nb.cells if c.cell_type == "code" for o in c.outputs)
+    output = next(o for o in outputs if notebooks.results.MIME in o.get("data", {}))
+    shown = output.data["text/html"]
+    output.data["text/html"] = "an earlier form"
+    nb.metadata.course.outputs_sha256 = notebooks.output_digest(nb)
+    assert notebooks.refreshed(nb) and output.data["text/html"] == shown
+    assert nb.metadata.course.outputs_sha256 == notebooks.output_digest(nb)
+    assert not notebooks.refreshed(nb)
+
+
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = committed(tmp_path)
     before = path.read_bytes()

@@ -66,10 +66,27 @@ def test_bundle_holds_table_and_record():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.99312, "0.9931"), (7.123, "7.12"), (-3.5, "−3.50"), (2e-16, "2.0e−16"), (0, "0.0000")],
+    [(0.99312, "0.9931"), (7.123, "7.12"), (-3.5, "−3.50"), (2e-16, "2.0e−16"), (0, "0")],
 )
 def test_numbers_read_well(value, text):
     assert results.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("mean", "half_width", "text"),
+    [
+        (0.98213, 0.00241, "0.9821 ± 0.0024 nats"),
+        (143.9371, 0.7685, "143.94 ± 0.77 nats"),
+        (221.4, 12.3, "221 ± 12 nats"),
+        (-3.14159, 0.5, "−3.14 ± 0.50 nats"),
+        (4.6e-16, 1.4e-17, "4.6e−16 ± 1.4e−17 nats"),
+        (0.995, 0.0, "0.9950 nats"),
+        (7.0, None, "7.00 nats"),
+    ],
+)
+def test_mean_and_interval_have_the_same_decimals(mean, half_width, text):
+    row = {"mean": mean, "half_width": half_width, "unit": "nats"}
+    assert results.format_value(row) == text
 
 
 def notebook(folder, record, name="01_x.ipynb"):

@@ -3,7 +3,7 @@
     python -m utils.notebooks execute full [01 ...]    run as published, write the outputs back
     python -m utils.notebooks execute quick [01 ...]   reduced run, into _build/executed only
     python -m utils.notebooks check                    are the committed notebooks in order?
-    python -m utils.notebooks refresh                  new front ends into the saved widgets
+    python -m utils.notebooks refresh                  widgets and results in their current form
     python -m utils.notebooks address URL              the repository's address, everywhere
     python -m utils.notebooks readme                   the README's table of chapters
 
@@ -344,18 +344,28 @@ def problems(path: Path) -> list[str]:
     if not picture.exists() or picture.read_bytes() != first_picture(nb):
         found.append(f"does not open with its own picture ({picture.name})")
     if refreshed(nb):
-        found.append("holds an outdated front end of a widget ('refresh' mends it)")
+        found.append("shows a widget or its results in an outdated form ('refresh' mends it)")
     return found
 
 
 def refreshed(nb) -> bool:
-    """Put the current front ends into the saved widgets of ``nb``; tell whether any changed.
+    """Show the saved widgets and results of ``nb`` in their current form; tell whether any changed.
 
-    A front end is how a result is shown, not a result: changing it needs no new training.
+    A front end, or a table made from a record, is how a result is shown, not a result: changing it
+    needs no new training.
     """
     from utils.widgets import WIDGETS
 
     changed = False
+    before = output_digest(nb)
+    for output in (o for c in nb.cells if c.cell_type == "code" for o in c.outputs):
+        record = output.get("data", {}).get(results.MIME)
+        if record is not None:
+            shown = results.as_shown(record)
+            changed |= any(output.data.get(kind) != text for kind, text in shown.items())
+            output.data.update(shown)
+    if nb.metadata.get("course", {}).get("outputs_sha256") == before:
+        nb.metadata.course["outputs_sha256"] = output_digest(nb)
     for model in nb.metadata.get("widgets", {}).get(WIDGET_STATE, {}).get("state", {}).values():
         name = model["state"].get("_course_widget")
         if name is None:  # a layout, or another library's
@@ -422,7 +432,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("run", choices=("full", "quick"))
     command.add_argument("chapter", nargs="*", help="01 to 09; all where none is named")
     commands.add_parser("check", help="report committed notebooks that are not in order")
-    commands.add_parser("refresh", help="put the current front ends into the saved widgets")
+    commands.add_parser("refresh", help="show saved widgets and results in their current form")
     commands.add_parser("address", help="change the repository's address").add_argument("url")
     commands.add_parser("readme", help="remake the README's table of chapters")
     options = parser.parse_args(arguments)

@@ -133,11 +133,13 @@ class Results:
 
     def _repr_mimebundle_(self, **kwargs):
         record = self.record()
-        return {
-            MIME: record,
-            "text/html": html_table(record),
-            "text/plain": "\n".join(f"{r['label']}: {format_value(r)}" for r in record["results"]),
-        }
+        return {MIME: record, **as_shown(record)}
+
+
+def as_shown(record: dict) -> dict[str, str]:
+    """Return what a reader sees of a record, by MIME type."""
+    lines = [f"{r['label']}: {format_value(r)}" for r in record["results"]]
+    return {"text/html": html_table(record), "text/plain": "\n".join(lines)}
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -145,7 +147,9 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "–"
     size = abs(value)
-    if size != 0 and (size < 1e-4 or size >= 1e6):
+    if size == 0:
+        text = "0"
+    elif size < 1e-4 or size >= 1e6:
         text = f"{value:.1e}"
     elif size < 1 and not unit:
         text = f"{value:.4f}"
@@ -159,11 +163,19 @@ def number(value: float | None, unit: str = "") -> str:
 
 
 def format_value(row: dict) -> str:
-    """Format one recorded result: mean ± half-width, with its unit."""
-    text = number(row["mean"])
-    if row["half_width"] is not None:
-        text += f" ± {number(row['half_width'])}"
-    return f"{text} {row['unit']}".strip()
+    """Format one recorded result: mean ± half-width, with its unit.
+
+    Two significant digits of the half-width decide how many decimals both are given.
+    """
+    mean, half_width = row["mean"], row["half_width"]
+    if not half_width:
+        text = number(mean)
+    elif abs(mean) < 1e-4 or abs(mean) >= 1e6:
+        text = f"{number(mean)} ± {half_width:.1e}"
+    else:
+        decimals = min(6, max(0, 1 - math.floor(math.log10(half_width))))
+        text = f"{mean:,.{decimals}f} ± {half_width:,.{decimals}f}"
+    return f"{text} {row['unit']}".strip().replace("-", "−")
 
 
 def html_table(record: dict) -> str:
