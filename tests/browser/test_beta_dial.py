@@ -117,20 +117,20 @@ def settled(page):
     """Wait until every picture shows the beta of the slider."""
     page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     page.wait_for_function(
-        "[...document.querySelectorAll('.bd')].every((e) => e.dataset.outdated === '0')"
+        "[...document.querySelectorAll('.bt')].every((e) => e.dataset.outdated === '0')"
     )
 
 
 def computed(page, name: str) -> np.ndarray:
     """The page's `rates`, `reconstructions` or `samples`."""
     values = page.evaluate(
-        f"[...document.querySelector('.bd').betaDial.{name}].map((v) => v.length ? [...v] : v)"
+        f"[...document.querySelector('.bt').betaDial.{name}].map((v) => v.length ? [...v] : v)"
     )
     return np.array(values).reshape((8,) if name == "rates" else (8, 28, 28))
 
 
 def said(page) -> str:
-    return page.locator(".bd [aria-live]").inner_text()
+    return page.locator(".bt [aria-live]").inner_text()
 
 
 def calls(page) -> list:
@@ -145,7 +145,7 @@ def set_from_python(page, beta: float):
 
 def slide(page, position: int, release=True):
     """Move the slider as a pointer does: input events, and a change event on release."""
-    page.locator(".bd-slider").evaluate(
+    page.locator(".bt-slider").evaluate(
         """(e, [position, release]) => {
           e.value = position;
           e.dispatchEvent(new Event("input", { bubbles: true }));
@@ -199,9 +199,9 @@ def test_figures_are_measured_or_interpolated_and_say_so(show, widget):
     for beta, how in [(2.0, "interpolated"), (0.03, "measured"), (1.0, "measured")]:
         set_from_python(page, beta)
         rate, distortion = widget.rate_distortion(beta)
-        figures = page.locator(".bd-figures dd").all_inner_texts()
+        figures = page.locator(".bt-figures dd").all_inner_texts()
         assert figures == [f"{v:.1f} nats" for v in (rate, distortion, rate + distortion)]
-        assert how in page.locator(".bd-source").inner_text()
+        assert how in page.locator(".bt-source").inner_text()
         expected = (
             f"Beta {beta:#.2g}: rate {rate:.1f} nats, distortion {distortion:.1f} nats, {how}"
         )
@@ -214,22 +214,22 @@ def test_figures_are_measured_or_interpolated_and_say_so(show, widget):
 
 def test_captions_are_the_rates(show):
     page = show()
-    captions = page.locator(".bd-row figcaption").all_inner_texts()
+    captions = page.locator(".bt-row figcaption").all_inner_texts()
     assert captions == [f"{rate:.1f}" for rate in computed(page, "rates")]
 
 
 def test_the_dot_lies_on_the_curve_and_the_tangent_has_slope_beta(show, widget):
     page = show()
-    corners = page.locator(".bd-curve").get_attribute("points").split()
+    corners = page.locator(".bt-curve").get_attribute("points").split()
     corners = np.array([[float(v) for v in corner.split(",")] for corner in corners])
     assert len(corners) == len(widget.curve)
     for k in (0, 3, 6):
         set_from_python(page, widget.curve[k][0])
-        dot = page.locator(".bd-plane .bd-dot")
+        dot = page.locator(".bt-plane .bt-dot")
         place = [float(dot.get_attribute(name)) for name in ("cx", "cy")]
         np.testing.assert_allclose(place, corners[k], atol=0.01)
     set_from_python(page, 0.5)
-    line = page.locator(".bd-plane .bd-slope")
+    line = page.locator(".bt-plane .bt-slope")
     x1, y1, x2, y2 = (float(line.get_attribute(name)) for name in ("x1", "y1", "x2", "y2"))
     unit = (corners[-1] - corners[0]) / (widget.curve[-1] - widget.curve[0])[1:]  # pixels a nat
     slope = (y2 - y1) / unit[1] / ((x2 - x1) / unit[0])
@@ -241,8 +241,8 @@ def test_the_dot_lies_on_the_curve_and_the_tangent_has_slope_beta(show, widget):
 
 def test_it_starts_where_python_is_and_says_nothing(show):
     page = show()
-    assert page.locator(".bd-beta").inner_text() == "1.0"
-    assert page.locator(".bd-slider").input_value() == "0"
+    assert page.locator(".bt-beta").inner_text() == "1.0"
+    assert page.locator(".bt-slider").input_value() == "0"
     assert calls(page) == [] and said(page) == ""
 
 
@@ -251,7 +251,7 @@ def test_sliding_changes_the_pictures_and_the_release_tells_python(show):
     codes = page.evaluate("[...new Uint8Array(model.get('_z').buffer)]")
     before = computed(page, "reconstructions"), computed(page, "samples")
     slide(page, 50, release=False)
-    assert page.locator(".bd-beta").inner_text() == "10"
+    assert page.locator(".bt-beta").inner_text() == "10"
     after = computed(page, "reconstructions"), computed(page, "samples")
     assert all(np.abs(a - b).max() > 0.1 for a, b in zip(before, after))
     assert calls(page) == [] and said(page) == ""
@@ -303,20 +303,20 @@ def test_new_samples(show, widget):
 def test_a_beta_set_in_python_is_shown(show):
     page = show()
     set_from_python(page, 2.5)
-    assert page.locator(".bd-beta").inner_text() == "2.5" and said(page).startswith("Beta 2.5:")
-    assert page.evaluate("document.querySelector('.bd').betaDial.beta") == 2.5
+    assert page.locator(".bt-beta").inner_text() == "2.5" and said(page).startswith("Beta 2.5:")
+    assert page.evaluate("document.querySelector('.bt').betaDial.beta") == 2.5
     assert calls(page) == []  # no echo
 
 
 def test_two_views_of_one_model(show):
     page = show()
     page.evaluate("show('two')")
-    page.locator(".bd-slider").first.focus()
+    page.locator(".bt-slider").first.focus()
     page.keyboard.press("PageUp")
     settled(page)
-    first, second = page.locator(".bd").all()
-    assert first.locator(".bd-beta").inner_text() != "1.0"
-    assert first.locator(".bd-beta").inner_text() == second.locator(".bd-beta").inner_text()
+    first, second = page.locator(".bt").all()
+    assert first.locator(".bt-beta").inner_text() != "1.0"
+    assert first.locator(".bt-beta").inner_text() == second.locator(".bt-beta").inner_text()
     second.get_by_role("button").click()
     settled(page)
     samples = "root => [...root.betaDial.samples[0]]"
@@ -330,7 +330,7 @@ def test_cleaning_up(show):
     page = show()
     assert page.evaluate("model.listeners") == 2
     page.evaluate("cleanup()")
-    assert page.evaluate("model.listeners") == 0 and page.locator(".bd").count() == 0
+    assert page.evaluate("model.listeners") == 0 and page.locator(".bt").count() == 0
     page.wait_for_timeout(100)
 
 
@@ -351,11 +351,11 @@ def test_no_serious_accessibility_violation(show, options, theme):
 def test_it_fits_a_phone_with_room_for_fingers(show):
     page = show(**PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for control in page.locator(".bd button, .bd input").all():
+    for control in page.locator(".bt button, .bt input").all():
         box = control.bounding_box()
         assert box["height"] >= 43.9 and box["width"] >= 43.9
         assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
-    for canvas in page.locator(".bd canvas").all():
+    for canvas in page.locator(".bt canvas").all():
         assert canvas.bounding_box()["width"] >= 28
 
 
@@ -367,12 +367,12 @@ def test_no_width_makes_it_overflow(show, width):
 
 def test_slider_plane_and_pictures_are_seen_together(show):
     page = show(viewport={"width": 1280, "height": 800})
-    assert page.locator(".bd").bounding_box()["height"] <= 760
+    assert page.locator(".bt").bounding_box()["height"] <= 760
 
 
 def test_colours_follow_the_page(show):
     page = show()
-    colour = "getComputedStyle(document.querySelector('.bd-dot')).fill"
+    colour = "getComputedStyle(document.querySelector('.bt-dot')).fill"
     light = page.evaluate(colour)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     assert page.evaluate(colour) != light
@@ -399,7 +399,7 @@ def test_a_redraw_fits_into_a_frame(serve, open_page, digits, tmp_path):
         settled(page)
         times, frames = page.evaluate(
             """async () => {
-              const root = document.querySelector(".bd");
+              const root = document.querySelector(".bt");
               const slider = root.querySelector("input");
               const frame = () =>
                 new Promise((done) => requestAnimationFrame(() => setTimeout(done)));

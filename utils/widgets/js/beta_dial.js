@@ -84,8 +84,8 @@ function ratePlane(curve, dedicated) {
   const spot = ([, rate, distortion]) => [x.place(rate), y.place(distortion)];
   const text = (content, attributes) => svg("text", attributes, content);
   const clipId = freshId();
-  const slope = svg("line", { class: "bd-slope", "clip-path": `url(#${clipId})` });
-  const dot = svg("circle", { class: "bd-dot", r: 7 });
+  const slope = svg("line", { class: "bt-slope", "clip-path": `url(#${clipId})` });
+  const dot = svg("circle", { class: "bt-dot", r: 7 });
   const bottom = HEIGHT - EDGE.bottom;
   const right = WIDTH - EDGE.right;
   const at = ([beta, rate, distortion]) =>
@@ -93,29 +93,29 @@ function ratePlane(curve, dedicated) {
   const element = svg(
     "svg",
     {
-      class: "bd-plane",
+      class: "bt-plane",
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       role: "img",
       "aria-label": `Rate-distortion plane. The measured curve runs from ${at(curve[0])} to ${at(curve[curve.length - 1])}.`,
     },
     svg("clipPath", { id: clipId }, svg("rect", { x: EDGE.left, y: EDGE.top, width: right - EDGE.left, height: bottom - EDGE.top })),
     ...x.ticks.flatMap((v) => [
-      svg("line", { class: "bd-grid", x1: x.place(v), x2: x.place(v), y1: EDGE.top, y2: bottom }),
+      svg("line", { class: "bt-grid", x1: x.place(v), x2: x.place(v), y1: EDGE.top, y2: bottom }),
       text(String(v), { x: x.place(v), y: bottom + 16, "text-anchor": "middle" }),
     ]),
     ...y.ticks.flatMap((v) => [
-      svg("line", { class: "bd-grid", x1: EDGE.left, x2: right, y1: y.place(v), y2: y.place(v) }),
+      svg("line", { class: "bt-grid", x1: EDGE.left, x2: right, y1: y.place(v), y2: y.place(v) }),
       text(String(v), { x: EDGE.left - 7, y: y.place(v) + 4, "text-anchor": "end" }),
     ]),
     text("Rate (KL), nats", { x: right, y: HEIGHT - 5, "text-anchor": "end" }),
     text("Distortion (reconstruction), nats", { x: 0, y: 13 }),
-    svg("polyline", { class: "bd-curve", points: curve.map((row) => spot(row).join()).join(" ") }),
-    ...curve.map((row) => svg("circle", { class: "bd-measured", r: 2.5, cx: spot(row)[0], cy: spot(row)[1] })),
+    svg("polyline", { class: "bt-curve", points: curve.map((row) => spot(row).join()).join(" ") }),
+    ...curve.map((row) => svg("circle", { class: "bt-measured", r: 2.5, cx: spot(row)[0], cy: spot(row)[1] })),
     slope,
     ...dedicated.map((row) => {
       const [cx, cy] = spot(row);
       const title = svg("title", {}, `A model trained for beta ${betaText(row[0])} only`);
-      return svg("path", { class: "bd-dedicated", d: `M${cx} ${cy - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z` }, title);
+      return svg("path", { class: "bt-dedicated", d: `M${cx} ${cy - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z` }, title);
     }),
     dot,
   );
@@ -136,11 +136,11 @@ function planeKey(withDedicated) {
     h("li", {}, svg("svg", { viewBox: "-9 -9 18 18", "aria-hidden": "true" }, shape), words);
   return h(
     "ul",
-    { class: "bd-key", "aria-label": "Marks of the rate-distortion plane" },
-    mark(svg("circle", { class: "bd-dot", r: 6 }), "the slider’s β"),
-    mark(svg("circle", { class: "bd-measured", r: 3.5 }), "this model, measured"),
-    ...(withDedicated ? [mark(svg("path", { class: "bd-dedicated", d: "M0 -6l6 6l-6 6l-6 -6z" }), "one model per β")] : []),
-    mark(svg("line", { class: "bd-slope", x1: -9, y1: -6, x2: 9, y2: 6 }), "slope −β"),
+    { class: "bt-key", "aria-label": "Marks of the rate-distortion plane" },
+    mark(svg("circle", { class: "bt-dot", r: 6 }), "the slider’s β"),
+    mark(svg("circle", { class: "bt-measured", r: 3.5 }), "this model, measured"),
+    ...(withDedicated ? [mark(svg("path", { class: "bt-dedicated", d: "M0 -6l6 6l-6 6l-6 -6z" }), "one model per β")] : []),
+    mark(svg("line", { class: "bt-slope", x1: -9, y1: -6, x2: 9, y2: 6 }), "slope −β"),
   );
 }
 
@@ -171,7 +171,7 @@ function render({ model, el }) {
   const slider = h("input", {
     type: "range",
     id: sliderId,
-    class: "bd-slider",
+    class: "bt-slider",
     min: Math.floor(PER_DECADE * Math.log10(least)),
     max: Math.ceil(PER_DECADE * Math.log10(most)),
     step: 1,
@@ -190,12 +190,12 @@ function render({ model, el }) {
       marks.push(h("span", { style: `left: ${(100 * share).toFixed(2)}%` }, String(Number(value.toPrecision(1)))));
     }
   }
-  const value = h("span", { class: "bd-beta", "aria-hidden": "true" }); // in words it is the slider's
+  const value = h("span", { class: "bt-beta", "aria-hidden": "true" }); // in words it is the slider's
   const plane = ratePlane(curve, dedicated);
   const rateText = h("dd");
   const distortionText = h("dd");
   const sumText = h("dd");
-  const source = h("p", { class: "bd-source" });
+  const source = h("p", { class: "bt-source" });
   const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
   const originalTiles = labels.map(tile);
   const exampleTiles = labels.map(tile);
@@ -209,29 +209,29 @@ function render({ model, el }) {
     sampleTiles[k].caption.remove();
   });
   const row = (tiles) =>
-    h("div", { class: "bd-row", style: `--bd-columns: ${labels.length}` }, ...tiles.map((t) => t.element));
+    h("div", { class: "bt-row", style: `--bt-columns: ${labels.length}` }, ...tiles.map((t) => t.element));
   const newButton = h("button", { type: "button", class: "cw-button", onclick: () => drawCodes() }, "New samples");
 
   const root = h(
     "div",
-    { class: "cw bd", role: "group", "aria-label": "Beta, rate and distortion" },
+    { class: "cw bt", role: "group", "aria-label": "Beta, rate and distortion" },
     h(
       "div",
-      { class: "bd-head" },
+      { class: "bt-head" },
       h("label", { for: sliderId, class: "cw-title" }, "β, the weight of the rate"),
       value,
     ),
-    h("div", { class: "bd-scale" }, slider, h("div", { class: "bd-marks", "aria-hidden": "true" }, ...marks)),
+    h("div", { class: "bt-scale" }, slider, h("div", { class: "bt-marks", "aria-hidden": "true" }, ...marks)),
     h(
       "div",
-      { class: "bd-main" },
+      { class: "bt-main" },
       plane.element,
       h(
         "div",
-        { class: "bd-side" },
+        { class: "bt-side" },
         h(
           "dl",
-          { class: "bd-figures" },
+          { class: "bt-figures" },
           h("div", {}, h("dt", {}, "Rate"), rateText),
           h("div", {}, h("dt", {}, "Distortion"), distortionText),
           h("div", {}, h("dt", {}, "Sum (−ELBO)"), sumText),
@@ -242,12 +242,12 @@ function render({ model, el }) {
     ),
     h(
       "div",
-      { class: "bd-name" },
+      { class: "bt-name" },
       h("p", {}, h("b", {}, "Test digits"), ", reconstructed from the posterior mean; each one’s rate in nats"),
     ),
     row(originalTiles),
     row(exampleTiles),
-    h("div", { class: "bd-name" }, h("p", {}, h("b", {}, "Samples"), " from the prior, the same z at every β"), newButton),
+    h("div", { class: "bt-name" }, h("p", {}, h("b", {}, "Samples"), " from the prior, the same z at every β"), newButton),
     row(sampleTiles),
     live,
   );
@@ -343,7 +343,7 @@ function render({ model, el }) {
   draw();
   ready(root);
 
-  // for tests and for the curious: document.querySelector(".bd").betaDial.rates
+  // for tests and for the curious: document.querySelector(".bt").betaDial.rates
   root.betaDial = {
     get beta() {
       return beta;
