@@ -22,6 +22,11 @@ CHECKS = {
             chapter["backward"], sizes=(10, 10, 10), batch=10
         ),
     ),
+    "04": (
+        "Linear Activation Tanh Sigmoid ReLU BatchNorm Dropout Network Residual "
+        "softmax_cross_entropy complex_step relative_error worst_error check_gradients",
+        lambda chapter: chapter["check_gradients"](sizes=(6, 6, 6, 6), batch=6),
+    ),
 }
 BUGS = [
     ("03", "mean over the batch forgotten", "    delta2 /= len(labels)\n", ""),
@@ -41,6 +46,25 @@ BUGS = [
     ("03", "delta not transposed", 'delta2.T @ cache["hidden"]', 'delta2 @ cache["hidden"]'),
     ("03", "the other layer's delta", 'delta2.T @ cache["hidden"]', 'delta1.T @ cache["hidden"]'),
     ("03", "inputs of other examples", 'delta1.T @ cache["x"]', 'delta1.T @ cache["x"][::-1]'),
+    ("04", "transposed", 'delta @ self.params["weight"]', 'delta @ self.params["weight"].T'),
+    ("04", "gradient transposed", "delta.T @ self.x", "self.x.T @ delta"),
+    ("04", "bias averaged", '"bias": delta.sum(0)', '"bias": delta.mean(0)'),
+    ("04", "bias summed over units", '"bias": delta.sum(0)', '"bias": delta.sum(1)'),
+    ("04", "activation's slope forgotten", "delta * self.slope()  #", "delta  #"),
+    ("04", "slope of tanh not squared", "1 - self.value**2", "1 - self.value"),
+    ("04", "slope of the sigmoid halved", "self.value * (1 - self.value)", "self.value / 2"),
+    ("04", "ReLU lets all back", "(self.value.real > 0).as", "(self.value.real > -1).as"),
+    ("04", "BatchNorm: mean a constant", "d - d.mean(0) - self.normal", "d - self.normal"),
+    ("04", "BatchNorm: deviation a constant", " - self.normal * along)", ")"),
+    ("04", "BatchNorm: not divided", "along) / self.deviation", "along)"),
+    ("04", "BatchNorm: scale forgotten", 'd = delta * self.params["scale"]', "d = delta"),
+    ("04", "BatchNorm: shift's gradient", '"shift": delta.sum(0)', '"shift": delta.mean(0)'),
+    ("04", "dropout: mask forgotten", "return delta * self.mask", "return delta"),
+    ("04", "dropout: mask drawn anew", "return delta * self.mask", "return self.forward(delta)"),
+    ("04", "layers in the wrong order", "reversed(self.layers)", "self.layers"),
+    ("04", "residual: direct way forgotten", "delta + super().backward", "super().backward"),
+    ("04", "batch mean forgotten", "return loss, delta / len(labels)", "return loss, delta"),
+    ("04", "wrong sign of the one-hot", "delta[rows, labels] -= 1", "delta[rows, labels] += 1"),
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
 from .draw_digit import DrawDigit
+from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .pack import pack
@@ -16,6 +17,7 @@ __all__ = [
     "BetaDial",
     "CourseWidget",
     "DrawDigit",
+    "GradientFlow",
     "LatentPlane",
     "LatentTraversal",
     "TrainingReplay",

@@ -2,7 +2,7 @@
 
 import { makeNet, toArrayBuffer } from "./engine.js";
 import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { freshId, h, oncePerFrame, ready, svg } from "./dom.js";
 
 const PER_DECADE = 50; // positions of the slider
 const BUDGET = 8; // milliseconds a frame for the nets; pictures beyond that wait for the next frame
@@ -53,13 +53,6 @@ function betaText(beta) {
 const WIDTH = 360;
 const HEIGHT = 222;
 const EDGE = { left: 34, right: 12, top: 26, bottom: 38 };
-
-function svg(tag, attributes, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
 
 /** An axis: where a value lies between two ends on the screen, and round values to mark. */
 function axis(values, start, end) {

@@ -12,6 +12,14 @@ export function h(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The same for SVG. */
+export function svg(tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 let lastId = 0;
 
 /** An id that no other element of the page has. */
@@ -58,6 +66,15 @@ export function percent(share, digits = 0) {
   if (share > 0 && value < step / 2) return `< ${step} %`;
   if (share < 1 && value > 100 - step / 2) return `> ${100 - step} %`;
   return `${value.toFixed(digits)} %`;
+}
+
+/** A number with three significant digits, with powers of ten for small ones: "3.1 × 10⁻⁵". */
+export function figure(value) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 0.001 && size < 1000)) return value.toPrecision(3).replace("-", "−");
+  const [digits, power] = value.toExponential(1).split("e");
+  const raised = [...String(Number(power))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+  return `${digits.replace("-", "−")} × 10${raised}`;
 }
 
 /** To be called when a widget stands: marks its root, and keeps JupyterLab's hands off its keys. */

@@ -3,7 +3,7 @@
 import { makeNet, softmax, toArrayBuffer } from "./engine.js";
 import { SIDE, rasterToDigit, strokesToDigit } from "./mnist.js";
 import { drawingArea } from "./drawing.js";
-import { LOWERS, PIXELS, RAISES, mix, paintDigit, tile } from "./pictures.js";
+import { LOWERS, PIXELS, RAISES, mix, paintDigit, tile, unpackGrey } from "./pictures.js";
 import { freshId, h, oncePerFrame, paint, percent, ready } from "./dom.js";
 
 const N_NEAREST = 5;
@@ -41,18 +41,6 @@ function ranking(probabilities) {
 
 // ---- nearest training digits ----------------------------------------------------------------------
 
-/** Undo what DrawDigit does in Python: zlib, two pixels a byte, 16 levels of grey. */
-async function unpackNeighbours(bytes) {
-  const stream = new Blob([toArrayBuffer(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const packed = new Uint8Array(await new Response(stream).arrayBuffer());
-  const pixels = new Uint8Array(2 * packed.length);
-  packed.forEach((byte, i) => {
-    pixels[2 * i] = 17 * (byte >> 4);
-    pixels[2 * i + 1] = 17 * (byte & 15);
-  });
-  return pixels;
-}
-
 /** The `count` pictures of `pixels` nearest to `image`: [{ index, distance }], pixels counted 0-1. */
 function nearest(image, pixels, count) {
   const found = [];
@@ -85,7 +73,7 @@ function neighbourSection(model, redraw) {
     redraw();
     if (asked || !section.open) return;
     asked = true;
-    unpackNeighbours(model.get("_neighbours")).then(
+    unpackGrey(model.get("_neighbours")).then(
       (result) => {
         pixels = result;
         redraw();

@@ -1,5 +1,6 @@
 // pictures.js - small grey pictures of 28 x 28 pixels, and the colours that go with them.
 
+import { toArrayBuffer } from "./engine.js";
 import { SIDE } from "./mnist.js";
 import { h, paint } from "./dom.js";
 
@@ -24,4 +25,16 @@ export function tile() {
   const canvas = h("canvas", { class: "cw-digit", width: SIDE, height: SIDE, role: "img", "aria-label": "" });
   const caption = h("figcaption");
   return { canvas, caption, element: h("figure", { class: "cw-tile" }, canvas, caption) };
+}
+
+/** Undo Python's `pack_grey`: pixels of 0-255 in 16 levels, from zlib with two pixels a byte. */
+export async function unpackGrey(bytes) {
+  const stream = new Blob([toArrayBuffer(bytes)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const packed = new Uint8Array(await new Response(stream).arrayBuffer());
+  const pixels = new Uint8Array(2 * packed.length);
+  packed.forEach((byte, i) => {
+    pixels[2 * i] = 17 * (byte >> 4);
+    pixels[2 * i + 1] = 17 * (byte & 15);
+  });
+  return pixels;
 }

@@ -3,7 +3,7 @@
 import { toArrayBuffer } from "./engine.js";
 import { SIDE } from "./mnist.js";
 import { LOWERS, PIXELS, RAISES, mix } from "./pictures.js";
-import { freshId, h, oncePerFrame, paint, percent, ready } from "./dom.js";
+import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./dom.js";
 
 const CLASSES = 10;
 const PLAY_MS = 320; // between two snapshots
@@ -12,15 +12,6 @@ const TALL = 170;
 const EDGE = { left: 46, right: 14, top: 12, bottom: 26 };
 
 // ---- numbers --------------------------------------------------------------------------------------
-
-/** A number with three significant digits, with powers of ten for small ones: "3.1 × 10⁻⁵". */
-function figure(value) {
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 0.001 && size < 1000)) return value.toPrecision(3).replace("-", "−");
-  const [digits, power] = value.toExponential(1).split("e");
-  const raised = [...String(Number(power))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
-  return `${digits.replace("-", "−")} × 10${raised}`;
-}
 
 const grouped = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 
@@ -99,13 +90,6 @@ function signedBars() {
       });
     },
   };
-}
-
-function svg(tag, attributes = {}, ...children) {
-  const element = document.createElementNS("http:/" + "/www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
 }
 
 /** The held-out loss over the steps, both axes logarithmic, with a cursor that `show` moves. */

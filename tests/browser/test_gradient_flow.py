@@ -1,0 +1,166 @@
+"""GradientFlow in Chromium: figures against NumPy, controls, keys, accessibility, speed."""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.harness import write_page
+from utils.widgets import GradientFlow
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+START = {"depth": 20, "activation": "tanh", "gain": 1.0}
+
+
+@pytest.fixture(scope="module")
+def widget(digits):
+    return GradientFlow(digits[0][:12], digits[1][:12], **START)
+
+
+@pytest.fixture(scope="module")
+def folder(widget, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow")
+    write_page(folder, widget)
+    return folder
+
+
+@pytest.fixture
+def show(serve, open_page, folder):
+    """`page = show(**options)` opens the widget's page; afterwards, nothing may have gone wrong."""
+    with serve(folder) as url:
+        nets = []
+
+        def show(**options):
+            page, net = open_page(**options)
+            nets.append(net)
+            page.goto(f"{url}/index.html")
+            page.wait_for_selector("html[data-up]")
+            return page
+
+        yield show
+        for net in nets:
+            net.assert_clean()
+
+
+def shown(page) -> dict[str, np.ndarray]:
+    all_ = page.evaluate("document.querySelector('.gf').gradientFlow.all")
+    return {name: np.array(values) for name, values in all_.items()}
+
+
+def set_model(page, **values):
+    """Change traits as Python would, and wait until the page has drawn them."""
+    for name, value in values.items():
+        page.evaluate("([n, v]) => model.set(n, v)", [name, value])
+    page.wait_for_function(
+        "new Promise((d) => requestAnimationFrame(() => setTimeout(() => d(1))))"
+    )
+
+
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("residual", [False, True])
+def test_the_page_computes_what_numpy_computes(show, digits, activation, batch_norm, residual):
+    """To 1e-6 at ten layers: a deep net may amplify the last bit, which differs between the two."""
+    page = show()
+    for gain, seed in ((0.5, 0), (1.4, 7)):
+        options = {"depth": 10, "activation": activation, "gain": gain}
+        options |= {"batch_norm": batch_norm, "residual": residual, "seed": seed}
+        set_model(page, **options)
+        expected = GradientFlow(digits[0][:12], digits[1][:12], **options).flow
+        found = shown(page)
+        for name in ("gradient", "activation", "predicted"):
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(found["saturated"], expected["saturated"], atol=0.01)
+        histogram = found["histogram"].reshape(expected["histogram"].shape)
+        np.testing.assert_allclose(histogram, expected["histogram"], atol=0.01)
+
+
+def test_it_starts_as_python_made_it_and_says_nothing(show):
+    page = show()
+    assert page.locator(".gf-value").all_inner_texts() == ["20", "1.00"]
+    assert page.get_by_role("radio", name="tanh").is_checked()
+    assert page.evaluate("window.calls") == []
+    assert page.locator(".gf [aria-live]").inner_text() == ""
+
+
+def test_sliders_move_with_keys_and_are_heard(show):
+    page = show()
+    page.get_by_role("slider", name="Hidden layers").focus()
+    page.keyboard.press("End")
+    page.wait_for_function("document.querySelector('.gf-value').textContent === '40'")
+    assert page.evaluate("model.get('depth')") == 40 and len(shown(page)["gradient"]) == 40
+    gain = page.get_by_role("slider", name="Gain")
+    gain.focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("model.get('gain') === 0.3")
+    assert gain.get_attribute("aria-valuetext") == "gain 0.300"
+    assert page.locator(".gf [aria-live]").inner_text().startswith("The gradient vanishes: ")
+    page.keyboard.press("End")
+    page.wait_for_function("model.get('gain') === 3")
+    assert "explodes" in page.locator(".gf-verdict").inner_text()
+
+
+def test_choices_and_new_weights(show):
+    page = show()
+    before = shown(page)["gradient"]
+    page.get_by_role("radio", name="sigmoid").check()
+    assert page.evaluate("model.get('activation')") == "sigmoid"
+    assert "vanishes" in page.locator(".gf-verdict").inner_text()
+    page.get_by_role("checkbox", name="BatchNorm").check()
+    assert page.evaluate("model.get('batch_norm')") is True
+    assert "theory" not in page.locator(".gf-verdict").inner_text()
+    assert page.locator(".gf-key").is_hidden()
+    page.get_by_role("checkbox", name="BatchNorm").uncheck()
+    page.get_by_role("radio", name="tanh").check()
+    np.testing.assert_array_equal(shown(page)["gradient"], before)
+    page.get_by_role("button", name="New weights").click()
+    assert page.evaluate("model.get('seed')") == 1 and (shown(page)["gradient"] != before).all()
+
+
+def test_python_moves_it_and_it_cleans_up(show):
+    page = show()
+    page.evaluate("window.show('two')")
+    page.locator("#two .gf").wait_for()
+    set_model(page, depth=7, activation="relu")
+    for k in (0, 1):
+        assert page.locator(".gf").nth(k).locator(".gf-value").first.inner_text() == "7"
+    page.evaluate("window.cleanup()")
+    assert page.locator(".gf").count() == 1
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_no_serious_accessibility_violation(show, options, theme):
+    page = show(**options)
+    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+    page.wait_for_timeout(200)
+    found = Axe().run(page).response["violations"]
+    serious = [v for v in found if v["impact"] in ("serious", "critical")]
+    assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in serious]
+
+
+@pytest.mark.parametrize("width", [320, 390, 600, 900])
+def test_no_width_makes_it_overflow(show, width):
+    page = show(viewport={"width": width, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_keys_stay_with_the_widget_in_jupyterlab(show):
+    page = show()
+    for control in page.locator(".gf button, .gf input").all():
+        assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
+
+
+def test_a_redraw_fits_into_a_frame(show):
+    page = show()
+    page.locator(".gf-slide input").first.focus()
+    times = []
+    for k in range(40):
+        page.keyboard.press("ArrowLeft" if k % 14 < 7 else "ArrowRight")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        times.append(float(page.locator(".gf").get_attribute("data-ms")))
+    print(f"median {statistics.median(times[10:]):.1f} ms")
+    assert statistics.median(times[10:]) <= 16

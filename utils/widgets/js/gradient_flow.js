@@ -1,0 +1,449 @@
+// gradient_flow.js - a deep net with fresh weights: digits forward, their loss backward, layer by layer.
+
+import { INK, PIXELS, mix, unpackGrey } from "./pictures.js";
+import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./dom.js";
+
+// As in gradient_flow.py, whose `flow` computes the same.
+const WIDTH = 64;
+const DEEPEST = 40;
+const CLASSES = 10;
+const BINS = 32;
+const EPSILON = 1e-5;
+const LOWEST = 0.3; // gain
+const HIGHEST = 3;
+const PER_DECADE = 50; // positions of the gain's slider
+
+const ACTIVATIONS = {
+  tanh: {
+    label: "tanh",
+    of: Math.tanh,
+    slope: (value) => 1 - value * value,
+    range: [-1, 1],
+    saturated: (value) => Math.abs(value) > 0.95,
+    saturation: "beyond ±0.95, where the slope is below a tenth",
+  },
+  sigmoid: {
+    label: "sigmoid",
+    of: (a) => (1 + Math.tanh(a / 2)) / 2,
+    slope: (value) => value * (1 - value),
+    range: [0, 1],
+    saturated: (value) => Math.abs(value - 0.5) > 0.475,
+    saturation: "outside 0.025 to 0.975, where the slope is below a tenth of its largest",
+  },
+  relu: {
+    label: "ReLU",
+    of: (a) => (a > 0 ? a : 0),
+    slope: (value) => (value > 0 ? 1 : 0),
+    range: [0, 4],
+    saturated: (value) => value === 0,
+    saturation: "zero, where the slope is zero too",
+  },
+};
+
+// ---- arithmetic -----------------------------------------------------------------------------------
+
+/** `count` numbers of mean 0 and variance 1: see `weights` in gradient_flow.py. */
+function makeWeights(seed, count) {
+  const found = new Float64Array(count);
+  const offset = Math.imul(seed, 0x85ebca77);
+  let counter = 0;
+  const uniform = () => {
+    let bits = (Math.imul(counter++, 0x9e3779b1) + offset) | 0;
+    bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+    return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
+  };
+  for (let k = 0; k < count; k++) {
+    const [a, b, c, d] = [uniform(), uniform(), uniform(), uniform()];
+    found[k] = (a + b + c + d - 2) * Math.sqrt(3);
+  }
+  return found;
+}
+
+/** x (N, n) times the transposed matrix w (m, n): (N, m). */
+function timesTransposed(x, w, n, m, scale) {
+  const rows = x.length / n;
+  const out = new Float64Array(rows * m);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < m; j++) {
+      let sum = 0;
+      for (let k = 0, a = i * n, b = j * n; k < n; k++) sum += x[a + k] * w[b + k];
+      out[i * m + j] = scale * sum;
+    }
+  }
+  return out;
+}
+
+/** d (N, m) times the matrix w (m, n): (N, n). */
+function times(d, w, n, m, scale) {
+  const rows = d.length / m;
+  const out = new Float64Array(rows * n);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < m; j++) {
+      const factor = scale * d[i * m + j];
+      for (let k = 0, a = i * n, b = j * n; k < n; k++) out[a + k] += factor * w[b + k];
+    }
+  }
+  return out;
+}
+
+function rms(values) {
+  let sum = 0;
+  for (const v of values) sum += v * v;
+  return Math.sqrt(sum / values.length);
+}
+
+/** Each column of a (N, WIDTH) to mean 0 and variance 1, in place; returns the WIDTH deviations. */
+function normalise(a) {
+  const rows = a.length / WIDTH;
+  return Float64Array.from({ length: WIDTH }, (_, j) => {
+    let mean = 0;
+    for (let k = j; k < a.length; k += WIDTH) mean += a[k] / rows;
+    let variance = 0;
+    for (let k = j; k < a.length; k += WIDTH) variance += (a[k] - mean) ** 2 / rows;
+    const deviation = Math.sqrt(variance + EPSILON);
+    for (let k = j; k < a.length; k += WIDTH) a[k] = (a[k] - mean) / deviation;
+    return deviation;
+  });
+}
+
+/** The way back through `normalise`, in place: mean and variance depend on every row, too. */
+function normaliseBack(back, normal, deviations) {
+  const rows = back.length / WIDTH;
+  for (let j = 0; j < WIDTH; j++) {
+    let mean = 0;
+    let along = 0;
+    for (let k = j; k < back.length; k += WIDTH) {
+      mean += back[k] / rows;
+      along += (back[k] * normal[k]) / rows;
+    }
+    for (let k = j; k < back.length; k += WIDTH) back[k] = (back[k] - mean - normal[k] * along) / deviations[j];
+  }
+}
+
+/** Forward and backward through the whole net: what `flow` in gradient_flow.py returns. */
+function flow({ x, labels, weights }, { depth, activation, gain, batchNorm, residual }) {
+  const { of, slope, range, saturated } = ACTIVATIONS[activation];
+  const stages = [];
+  let hidden = x;
+  for (let layer = 0; layer < depth; layer++) {
+    const n = layer === 0 ? PIXELS : WIDTH;
+    const start = layer === 0 ? 0 : (PIXELS + (layer - 1) * WIDTH) * WIDTH;
+    const w = weights.subarray(start, start + n * WIDTH);
+    const scale = gain / Math.sqrt(n);
+    const a = timesTransposed(hidden, w, n, WIDTH, scale);
+    const deviations = batchNorm ? normalise(a) : null;
+    const value = a.map(of);
+    hidden = residual && layer > 0 ? value.map((v, k) => v + hidden[k]) : value;
+    stages.push({ w, n, scale, a, deviations, value, hidden });
+  }
+  const top = weights.subarray(weights.length - CLASSES * WIDTH);
+  const logits = timesTransposed(hidden, top, WIDTH, CLASSES, 1 / Math.sqrt(WIDTH));
+  const delta = new Float64Array(logits.length);
+  labels.forEach((label, i) => {
+    const row = logits.subarray(i * CLASSES, (i + 1) * CLASSES);
+    const high = Math.max(...row);
+    const e = row.map((v) => Math.exp(v - high));
+    const total = e.reduce((sum, v) => sum + v, 0);
+    e.forEach((v, k) => (delta[i * CLASSES + k] = (v / total - (k === label ? 1 : 0)) / labels.length));
+  });
+  const gradient = new Float64Array(depth);
+  let d = times(delta, top, WIDTH, CLASSES, 1 / Math.sqrt(WIDTH));
+  for (let layer = depth - 1; layer >= 0; layer--) {
+    gradient[layer] = rms(d);
+    if (layer === 0) break;
+    const { w, n, scale, a, deviations, value } = stages[layer];
+    const back = d.map((v, k) => v * slope(value[k]));
+    if (deviations) normaliseBack(back, a, deviations);
+    const below = times(back, w, n, WIDTH, scale);
+    d = residual ? below.map((v, k) => v + d[k]) : below;
+  }
+  const [low, high] = range;
+  const histogram = new Float64Array(depth * BINS);
+  const activationSize = stages.map((stage) => rms(stage.hidden));
+  stages.forEach((stage, layer) => {
+    const unit = activation === "relu" ? activationSize[layer] || 1 : 1;
+    for (const v of stage.hidden) {
+      const place = Math.floor(((v / unit - low) / (high - low)) * BINS);
+      histogram[layer * BINS + Math.max(0, Math.min(BINS - 1, place))] += 1 / stage.hidden.length;
+    }
+  });
+  return {
+    histogram,
+    activation: activationSize,
+    gradient,
+    saturated: stages.map((stage) => stage.value.filter(saturated).length / stage.value.length),
+    predicted: predict(x, depth, activation, gain),
+  };
+}
+
+/** Mean-field factors from each layer to the one below: `predicted` in gradient_flow.py. */
+function predict(x, depth, activation, gain) {
+  const { of, slope } = ACTIVATIONS[activation];
+  const z = Float64Array.from({ length: 321 }, (_, k) => -8 + k / 20);
+  const density = z.map((v) => Math.exp((-v * v) / 2));
+  const total = density.reduce((sum, v) => sum + v, 0);
+  const expect = (f) => z.reduce((sum, v, k) => sum + (density[k] / total) * f(v) ** 2, 0);
+  let q = gain ** 2 * rms(x) ** 2;
+  return Array.from({ length: depth - 1 }, () => {
+    const before = Math.sqrt(q);
+    q = gain ** 2 * expect((v) => of(before * v));
+    const now = Math.sqrt(q);
+    return gain * Math.sqrt(expect((v) => slope(of(now * v))));
+  });
+}
+
+// ---- the two pictures -----------------------------------------------------------------------------
+
+const WIDE = 640; // the drawings' own coordinates
+const TALL = 190;
+const EDGE = { left: 62, right: 14, top: 12, bottom: 28 };
+const TICKS = 5;
+
+/** Gradient size against layer, logarithmic, with the prediction as a dashed line. */
+function gradientChart() {
+  const grid = svg("g");
+  const line = svg("polyline", { class: "gf-line" });
+  const dots = svg("g", { class: "gf-dots" });
+  const theory = svg("polyline", { class: "gf-theory" });
+  const element = svg("svg", { viewBox: `0 0 ${WIDE} ${TALL}`, role: "img" }, grid, theory, line, dots);
+  return {
+    element,
+    show(gradient, predicted, label) {
+      const depth = gradient.length;
+      const guess = new Float64Array(depth);
+      guess[depth - 1] = gradient[depth - 1];
+      for (let k = depth - 2; k >= 0; k--) guess[k] = guess[k + 1] * predicted[k];
+      const shown = [...gradient, ...(predicted.length ? guess : [])].filter((v) => v > 0).map(Math.log10);
+      const middle = shown.length ? (Math.max(...shown) + Math.min(...shown)) / 2 : 0;
+      const span = Math.max(3, shown.length ? Math.max(...shown) - Math.min(...shown) : 0) * 1.08;
+      const low = middle - span / 2;
+      const xOf = (k) => EDGE.left + ((WIDE - EDGE.left - EDGE.right) * k) / (depth - 1);
+      const yOf = (v) => TALL - EDGE.bottom - ((TALL - EDGE.top - EDGE.bottom) * (Math.log10(v) - low)) / span;
+      const step = Math.max(1, Math.ceil(span / TICKS));
+      const marks = [];
+      for (let power = Math.ceil(low / step) * step; power <= low + span; power += step) {
+        const y = yOf(10 ** power);
+        marks.push(svg("line", { class: "gf-grid", x1: EDGE.left, x2: WIDE - EDGE.right, y1: y, y2: y }));
+        const raised = [...String(power)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
+        marks.push(svg("text", { class: "gf-tick", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, `10${raised}`));
+      }
+      for (const layer of new Set([1, Math.round((1 + depth) / 2), depth])) {
+        const place = { class: "gf-tick", x: xOf(layer - 1), y: TALL - 6, "text-anchor": "middle" };
+        marks.push(svg("text", place, layer === 1 ? "layer 1" : String(layer)));
+      }
+      grid.replaceChildren(...marks);
+      const points = (values) =>
+        [...values].flatMap((v, k) => (v > 0 ? [`${xOf(k).toFixed(1)},${yOf(v).toFixed(1)}`] : [])).join(" ");
+      line.setAttribute("points", points(gradient));
+      theory.setAttribute("points", predicted.length ? points(guess) : "");
+      dots.replaceChildren(
+        ...[...gradient].flatMap((v, k) => (v > 0 ? [svg("circle", { cx: xOf(k), cy: yOf(v), r: 3 })] : [])),
+      );
+      element.setAttribute("aria-label", label);
+    },
+  };
+}
+
+// ---- the widget -----------------------------------------------------------------------------------
+
+async function render({ model, el }) {
+  const pixels = await unpackGrey(model.get("_images"));
+  const net = { x: Float64Array.from(pixels, (v) => v / 255), labels: model.get("_labels"), weights: null };
+  const weightCount = (PIXELS + (DEEPEST - 1) * WIDTH + CLASSES) * WIDTH;
+  const NAMES = { depth: "depth", activation: "activation", gain: "gain", batchNorm: "batch_norm", residual: "residual", seed: "seed" };
+  const read = () => Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, model.get(name)]));
+  let state = read();
+  let drawnSeed = null;
+  let found = null; // the last flow
+
+  // -- elements
+  const depthId = freshId();
+  const gainId = freshId();
+  const depthText = h("output", { class: "gf-value", for: depthId });
+  const gainText = h("output", { class: "gf-value", for: gainId });
+  const depth = h("input", {
+    type: "range",
+    id: depthId,
+    min: 2,
+    max: DEEPEST,
+    step: 1,
+    oninput: () => change({ depth: Number(depth.value) }),
+    onchange: () => commit(),
+  });
+  const gain = h("input", {
+    type: "range",
+    id: gainId,
+    min: Math.round(PER_DECADE * Math.log10(LOWEST)),
+    max: Math.round(PER_DECADE * Math.log10(HIGHEST)),
+    step: 1,
+    oninput: () => {
+      const value = Number((10 ** (Number(gain.value) / PER_DECADE)).toPrecision(3));
+      change({ gain: Math.min(HIGHEST, Math.max(LOWEST, value)) });
+    },
+    onchange: () => commit(),
+  });
+  const group = freshId();
+  const choices = Object.entries(ACTIVATIONS).map(([name, { label }]) => {
+    const input = h("input", { type: "radio", name: group, value: name, onchange: () => commit({ activation: name }) });
+    return { name, input, element: h("label", { class: "gf-choice" }, input, label) };
+  });
+  const tick = (key, label) => {
+    const input = h("input", { type: "checkbox", onchange: () => commit({ [key]: input.checked }) });
+    return { input, element: h("label", { class: "gf-choice" }, input, label) };
+  };
+  const batchNorm = tick("batchNorm", "BatchNorm");
+  const residual = tick("residual", "Residual connections");
+  const again = h(
+    "button",
+    { type: "button", class: "cw-button", onclick: () => commit({ seed: (state.seed + 1) % 65536 }) },
+    "New weights",
+  );
+  const verdict = h("p", { class: "gf-verdict" });
+  const chart = gradientChart();
+  const map = h("canvas", { class: "gf-map", role: "img" });
+  const note = h("p", { class: "cw-note" });
+  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
+  const slide = (id, label, input, output) =>
+    h("div", { class: "gf-slide" }, h("label", { class: "cw-title", for: id }, label), output, input);
+  const root = h(
+    "div",
+    { class: "cw gf", role: "group", "aria-label": "Gradient flow" },
+    h(
+      "div",
+      { class: "gf-controls" },
+      slide(depthId, "Hidden layers", depth, depthText),
+      slide(gainId, "Gain: weights’ deviation × √inputs", gain, gainText),
+    ),
+    h("div", { class: "gf-row", role: "radiogroup", "aria-label": "Activation" }, ...choices.map((c) => c.element)),
+    h("div", { class: "gf-row" }, batchNorm.element, residual.element, again),
+    verdict,
+    h("div", { class: "cw-title" }, "Size of the gradient at each layer’s output"),
+    chart.element,
+    h("p", { class: "gf-key" }, h("span", { class: "gf-solid" }), "computed now", h("span", { class: "gf-dash" }), "mean-field theory"),
+    h("div", { class: "cw-title" }, "Outputs of each layer: brighter means more of them"),
+    h("div", { class: "gf-frame" }, h("span", { class: "gf-high" }), map, h("span", { class: "gf-low" })),
+    note,
+    live,
+  );
+  const [high, low] = [root.querySelector(".gf-high"), root.querySelector(".gf-low")];
+  const key = root.querySelector(".gf-key");
+
+  // -- what is shown
+  function compute() {
+    if (drawnSeed !== state.seed) {
+      net.weights = makeWeights(state.seed, weightCount);
+      drawnSeed = state.seed;
+    }
+    found = flow(net, state);
+  }
+
+  /** How the gradient changed on its way from the last hidden layer to the first. */
+  function summary() {
+    const { gradient, predicted } = found;
+    const steps = state.depth - 1;
+    const ratio = gradient[0] / gradient[steps];
+    const factor = ratio ** (1 / steps);
+    const guess = predicted.reduce((product, v) => product * v, 1) ** (1 / steps);
+    const fate = !(ratio > 1e-3) ? "vanishes" : ratio > 1e3 ? "explodes" : "arrives";
+    return { ratio, factor, guess, fate, plain: !state.batchNorm && !state.residual };
+  }
+
+  function sentence() {
+    const { ratio, factor, guess, fate, plain } = summary();
+    const theory = plain ? `, mean-field theory says ${figure(guess)}` : "";
+    return `The gradient ${fate}: first over last layer ${figure(ratio)}, a factor of ${figure(factor)} per layer${theory}.`;
+  }
+
+  function draw() {
+    const began = performance.now();
+    compute();
+    depth.value = state.depth;
+    depth.setAttribute("aria-valuetext", `${state.depth} hidden layers`);
+    depthText.textContent = String(state.depth);
+    gain.value = Math.round(PER_DECADE * Math.log10(state.gain));
+    gain.setAttribute("aria-valuetext", `gain ${state.gain.toPrecision(3)}`);
+    gainText.textContent = state.gain.toPrecision(3);
+    choices.forEach(({ name, input }) => (input.checked = name === state.activation));
+    batchNorm.input.checked = state.batchNorm;
+    residual.input.checked = state.residual;
+    const { ratio, factor, guess, fate, plain } = summary();
+    verdict.replaceChildren(
+      "The gradient ",
+      h("b", { class: `gf-${fate}` }, fate),
+      ": first over last layer ",
+      h("b", { class: "gf-ratio" }, figure(ratio)),
+      ", a factor of ",
+      h("b", { class: "gf-factor" }, figure(factor)),
+      " per layer",
+      plain ? ` (theory ${figure(guess)}).` : ".",
+    );
+    chart.show(found.gradient, plain ? found.predicted : [], sentence());
+    key.hidden = !plain; // theory speaks of plain nets only
+    const [from, to] = ACTIVATIONS[state.activation].range;
+    const relu = state.activation === "relu";
+    high.textContent = relu ? `${to} rms` : String(to).replace("-", "−");
+    low.textContent = String(from).replace("-", "−");
+    map.width = state.depth;
+    map.height = BINS;
+    paint(map, state.depth, BINS, (k) => {
+      const layer = k % state.depth;
+      const bin = BINS - 1 - Math.floor(k / state.depth);
+      return mix(Math.min(1, 2.2 * Math.sqrt(found.histogram[layer * BINS + bin])), INK);
+    });
+    const share = found.saturated[state.depth - 1];
+    map.setAttribute("aria-label", `Histogram of the outputs of layers 1 to ${state.depth}`);
+    note.textContent =
+      `${net.labels.length} test digits, ${WIDTH} units a layer, no training. In the last hidden layer ` +
+      `${percent(share)} of the activations are ${ACTIVATIONS[state.activation].saturation}; ` +
+      `the layer’s outputs have a root mean square of ${figure(found.activation[state.depth - 1])}.`;
+    root.dataset.ms = (performance.now() - began).toFixed(2);
+  }
+  const redraw = oncePerFrame(draw);
+
+  // -- in step with Python, and with other views of the same model
+  function change(values) {
+    state = { ...state, ...values };
+    redraw();
+  }
+
+  /** The end of a movement: draw at once, tell the model, say it aloud. */
+  function commit(values = {}) {
+    state = { ...state, ...values };
+    redraw.cancel();
+    draw();
+    live.textContent = sentence();
+    for (const [key, name] of Object.entries(NAMES)) if (model.get(name) !== state[key]) model.set(name, state[key]);
+    model.save_changes();
+  }
+
+  function pull() {
+    const theirs = read();
+    if (Object.keys(NAMES).every((key) => theirs[key] === state[key])) return; // our own change
+    state = theirs;
+    draw();
+    live.textContent = sentence();
+  }
+  const pullSoon = oncePerFrame(pull); // several of them may arrive one after the other
+
+  for (const name of Object.values(NAMES)) model.on(`change:${name}`, pullSoon);
+  draw();
+  el.append(root);
+  ready(root);
+
+  // for tests and for the curious: document.querySelector(".gf").gradientFlow.gradient
+  root.gradientFlow = {
+    get all() {
+      return Object.fromEntries(Object.entries(found).map(([name, values]) => [name, [...values]]));
+    },
+  };
+
+  return () => {
+    for (const name of Object.values(NAMES)) model.off(`change:${name}`, pullSoon);
+    root.remove();
+    redraw.cancel();
+    pullSoon.cancel();
+  };
+}
+
+export default { render };
