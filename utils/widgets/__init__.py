@@ -10,6 +10,7 @@ from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .pack import pack
+from .rank_dial import RankDial
 from .training_replay import TrainingReplay
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "GradientFlow",
     "LatentPlane",
     "LatentTraversal",
+    "RankDial",
     "TrainingReplay",
     "pack",
 ]

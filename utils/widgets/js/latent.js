@@ -107,7 +107,7 @@ export function idleJob(step) {
  * Test digits to pick from, and an area to draw one in. `onChoose(image, ended)` gets 784 values of 0-255;
  * `ended` is false while a stroke is being drawn. `say` gets what a keyboard user must hear.
  */
-export function digitChooser({ examples, labels, onChoose, say }) {
+export function digitChooser({ examples, labels, summary = "Or draw a digit, and encode that", onChoose, say }) {
   const pixels = new Uint8Array(toArrayBuffer(examples));
   const images = labels.map((_, k) => pixels.subarray(k * PIXELS, (k + 1) * PIXELS));
   const helpId = freshId();
@@ -144,7 +144,7 @@ export function digitChooser({ examples, labels, onChoose, say }) {
   const section = h(
     "details",
     {},
-    h("summary", {}, "Or draw a digit, and encode that"),
+    h("summary", {}, summary),
     h(
       "div",
       { class: "cw-chooser-drawing" },
