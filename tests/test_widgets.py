@@ -167,9 +167,13 @@ class Doubled(nn.Linear):
         return 2 * super().forward(x)
 
 
-class Residual(nn.Sequential):
+class Residual(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
     def forward(self, x):
-        return x + super().forward(x)
+        return x + self.net(x)
 
 
 class FiLM(nn.Module):
@@ -266,8 +270,12 @@ OtherFiLM.__name__ = "FiLM"
             {},
             "no running statistics",
         ),
-        (S(nn.Conv2d(2, 2, 3, groups=2)), (2, 5, 5), {}, "groups and dilation"),
-        (S(nn.Conv2d(2, 2, 3, dilation=2)), (2, 5, 5), {}, "groups and dilation"),
+        (S(nn.Conv2d(2, 2, 3, groups=2)), (2, 5, 5), {}, "groups, or dilation"),
+        (S(nn.ConvTranspose2d(2, 2, 3, dilation=2)), (2, 5, 5), {}, "dilation in a transposed"),
+        (S(nn.Conv1d(2, 2, 3)), (2, 5, 5), {}, "put nn.Unflatten before it"),
+        (S(nn.Conv1d(2, 2, 3, dilation=2)), (2, 4), {}, "leaves nothing"),
+        (S(Residual(S(nn.Conv1d(2, 2, 3)))), (2, 9), {}, r"adds an output of shape \(2, 7\)"),
+        (S(Residual(nn.Linear(2, 2))), (2,), {}, "in the attribute net"),
         (S(nn.Conv2d(2, 2, 3, padding="same")), (2, 5, 5), {}, "padding in numbers"),
         (S(nn.Conv2d(2, 2, 3, padding_mode="reflect")), (2, 5, 5), {}, "padding in numbers"),
         (S(nn.Conv2d(2, 2, 3)), (50,), {}, "put nn.Unflatten before it"),
@@ -303,6 +311,9 @@ def test_each_op_has_a_forward_pass_in_the_engine():
     )
     nets = {
         "Linear": S(nn.Linear(3, 3)),
+        "Conv1d": S(nn.Unflatten(1, (3, 1)), nn.Conv1d(3, 3, 1)),
+        "ConvTranspose1d": S(nn.Unflatten(1, (3, 1)), nn.ConvTranspose1d(3, 3, 1)),
+        "Residual": S(Residual(S(nn.ReLU()))),
         "Conv2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1)),
         "ConvTranspose2d": S(nn.Unflatten(1, (3, 1, 1)), nn.ConvTranspose2d(3, 3, 1)),
         "BatchNorm1d": S(nn.Linear(3, 3), nn.BatchNorm1d(3)),

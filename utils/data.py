@@ -6,7 +6,8 @@ A data set is looked for in four places, in this order:
    or damaged file in it is an error, because you asked for exactly that folder;
 2. the cache: the user's cache folder, or the one that ``DL_COURSE_CACHE`` names;
 3. a download into the cache (left out when ``DL_COURSE_OFFLINE=1``);
-4. a small real data set that a pip-installed package ships, announced with the reason.
+4. a default that pip-installed packages provide (a small real data set of digits; synthetic
+   speech), announced with the reason.
 
 Whatever the place, a file counts only if its checksum is right, and it is unpacked in memory:
 an interrupted download or a half-written file can never be taken for a good one.
@@ -16,8 +17,12 @@ import errno
 import functools
 import gzip
 import hashlib
+import io
 import os
+import re
+import subprocess
 import sys
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +35,16 @@ import torch
 
 TIMEOUT = 10  # seconds without an answer, to connect and to read
 
+
+SPEECH_RATE = 8000  # samples per second of all speech of the course
+
+# Whole speakers are held out: nobody is heard in two splits. The test speakers have the cleanest
+# recordings of the six, so that a "clean" target is one.
+SPEAKERS = {
+    "train": ("jackson", "nicolas", "theo"),
+    "validation": ("yweweler",),
+    "test": ("george", "lucas"),
+}
 
 Splits = dict[str, tuple[np.ndarray, np.ndarray]]  # by name: uint8 (N, 28, 28) and integers (N,)
 
@@ -55,12 +70,37 @@ class Digits(NamedTuple):
     source: str
 
 
+class Speech(NamedTuple):
+    """Spoken digits, one recording each, as they were recorded: neither equalised nor cut.
+
+    clips: N float32 arrays (samples,) in [-1, 1], mono, `SPEECH_RATE` samples per second
+    digits: int64 (N,), 0 to 9
+    speakers: N names
+    source: "DL_COURSE_DATA", "cache", "download" or "synthetic"
+    """
+
+    clips: tuple[np.ndarray, ...]
+    digits: np.ndarray
+    speakers: tuple[str, ...]
+    source: str
+
+
 class RemoteFile(NamedTuple):
     """A file to find or fetch: its checksum is "md5:..." or "sha256:...", the best URL is first."""
 
     name: str
     checksum: str
     urls: tuple[str, ...]
+
+
+FSDD = RemoteFile(
+    "free-spoken-digit-dataset-1.0.10.tar.gz",
+    "sha256:feb479fad3a37883c3d21ed7f982281c2dd1c18d5aefd7e8a5d50f58023392aa",
+    (
+        "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.tar.gz",
+        "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/refs/tags/v1.0.10",
+    ),
+)
 
 
 def mnist(split: str) -> Digits:
@@ -132,6 +172,87 @@ def _mnist_offline(reason: Exception) -> Splits:
     images = pixels.astype(np.uint8).reshape(-1, 28, 28)
     parts = train_test_split(images, labels, test_size=1000, stratify=labels, random_state=0)
     return {"train": (parts[0], parts[2]), "test": (parts[1], parts[3])}
+
+
+def speech(split: str) -> Speech:
+    """Free Spoken Digit Dataset 1.0.10 (Z. Jackson and others), CC BY-SA 4.0, split by speaker.
+
+    split: "train" (1,500 recordings of three speakers), "validation" (500 of one) or "test" (1,000
+    of two); see `SPEAKERS`
+
+    Prints one line that says where the recordings came from.
+
+    Offline default: the same words from twelve voices of the synthesiser eSpeak NG (package
+    espeakng-loader), eight of them "train", two "validation", two "test". Figures on synthetic
+    speech must not be compared with those on recordings.
+
+    Raises ValueError for another split, and DataError if DL_COURSE_DATA is not a folder or holds a
+    damaged archive, or if the offline default is needed and cannot be made.
+    """
+    if split not in SPEAKERS:
+        raise ValueError(f"split must be one of {', '.join(SPEAKERS)}, not {split!r}")
+    clips, source, reason = _speech()
+    speakers = SPEAKERS
+    if reason:
+        voices = list(dict.fromkeys(speaker for _, speaker, _ in clips))
+        speakers = {"train": voices[:8], "validation": voices[8:10], "test": voices[10:]}
+    chosen = [clip for clip in clips if clip[1] in speakers[split]]
+    line = f"Speech {split}: {len(chosen):,} clips of {len(speakers[split])} speakers ({source})"
+    print(f"{line}: {reason}; recordings need a download or DL_COURSE_DATA" if reason else line)
+    digits, names, samples = zip(*chosen)
+    return Speech(tuple(map(np.copy, samples)), np.array(digits, np.int64), names, source)
+
+
+@functools.lru_cache(maxsize=1)  # one source per process; _speech.cache_clear() looks again
+def _speech() -> tuple[list[tuple[int, str, np.ndarray]], str, str]:
+    """All clips as (digit, speaker, samples), the source, and the reason for the default or ""."""
+    try:
+        packed, source = fetch("speech", [FSDD], subfolders=("fsdd", "."))
+    except Unavailable as reason:
+        return _speech_offline(reason), "synthetic", str(reason)
+    return parse_fsdd(packed[FSDD.name]), source, ""
+
+
+def parse_fsdd(archive: bytes) -> list[tuple[int, str, np.ndarray]]:
+    """(digit, speaker, samples) of each recording, ordered by digit, speaker and take.
+
+    Raises DataError if the archive is none, or its recordings are not mono at `SPEECH_RATE`.
+    """
+    import soundfile
+
+    found = {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:  # nothing is written to disk
+            for member in tar:
+                name = re.fullmatch(r".*/recordings/(\d)_([a-z]+)_(\d+)\.wav", member.name)
+                if not name:
+                    continue
+                wav = io.BytesIO(tar.extractfile(member).read())
+                samples, rate = soundfile.read(wav, dtype="float32")
+                if rate != SPEECH_RATE or samples.ndim != 1 or not len(samples):
+                    raise DataError(f"{member.name}: not mono at {SPEECH_RATE} Hz")
+                found[int(name[1]), name[2], int(name[3])] = samples
+    except (tarfile.TarError, EOFError, OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"not an archive of recordings: {error}") from error
+    return [(digit, speaker, found[digit, speaker, take]) for digit, speaker, take in sorted(found)]
+
+
+def _speech_offline(reason: Exception) -> list[tuple[int, str, np.ndarray]]:
+    """eSpeak's digits, made in a fresh process: its state would make a second call differ."""
+    made = subprocess.run(
+        [sys.executable, "-m", "utils.espeak"],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        why = made.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise DataError(
+            f"speech: {reason}, and no offline default ({why[-1]}): pip install espeakng-loader"
+        )
+    with np.load(io.BytesIO(made.stdout)) as arrays:
+        keys = [key.split("|") for key in arrays.files]
+        return [(int(d), voice, arrays["|".join((d, voice, t))]) for d, voice, t in keys]
 
 
 def parse_idx(data: bytes, ndim: int) -> np.ndarray:

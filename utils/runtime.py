@@ -10,7 +10,15 @@ import sys
 
 # What the chapters import and Colab's own image may lack.  torch is never installed here: Colab's
 # fits Colab's driver, and another build would take minutes.
-COLAB_PACKAGES = ("anywidget", "mlxtend", "platformdirs", "pooch", "torchmetrics", "torchinfo")
+COLAB_PACKAGES = (
+    "anywidget",
+    "espeakng_loader",
+    "mlxtend",
+    "platformdirs",
+    "pooch",
+    "torchmetrics",
+    "torchinfo",
+)
 
 
 def install_missing() -> list[str]:

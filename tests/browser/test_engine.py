@@ -14,6 +14,16 @@ from tests.browser.strokes import STROKES
 from utils.widgets import pack
 from utils.widgets.base import FRONT
 
+
+class Residual(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return x + self.net(x)
+
+
 RUN = """
 async ([spec, weights, inputs, conditions]) => {
   const { makeNet } = await import("./engine.js");
@@ -114,6 +124,26 @@ def test_each_layer(page, layer):
         (nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten()), (2, 6, 6)),
         (nn.Sequential(nn.ConvTranspose2d(2, 4, 3), nn.BatchNorm2d(4)), (2, 6, 6)),
         (nn.Unflatten(1, (2, 3, 4)), (24,)),
+        (nn.Conv2d(2, 3, 3, dilation=(2, 3), padding=2), (2, 9, 9)),
+        (nn.Conv1d(6, 8, 3, padding=1), (6, 20)),  # sound
+        (nn.Conv1d(3, 5, 4, 2, 1, bias=False), (3, 17)),
+        (nn.Conv1d(4, 4, 3, padding=4, dilation=4), (4, 16)),
+        (nn.ConvTranspose1d(5, 3, 4, 2, 1), (5, 9)),
+        (nn.ConvTranspose1d(2, 3, 3, 3, 0, 2), (2, 4)),
+        (nn.Sequential(nn.Conv1d(2, 4, 3), nn.BatchNorm1d(4), nn.Flatten()), (2, 8)),
+        (Residual(nn.Sequential(nn.Conv1d(4, 4, 3, padding=1), nn.ReLU())), (4, 8)),
+        (nn.Sequential(nn.Linear(6, 4), Residual(nn.Sequential(nn.Linear(4, 4)))), (6,)),
+        (
+            Residual(
+                nn.Sequential(
+                    nn.Conv1d(4, 6, 4, 2, 1),
+                    nn.BatchNorm1d(6),
+                    Residual(nn.Sequential(nn.Conv1d(6, 6, 3, padding=2, dilation=2))),
+                    nn.ConvTranspose1d(6, 4, 4, 2, 1),
+                )
+            ),
+            (4, 12),
+        ),
     ],
     ids=str,
 )

@@ -51,24 +51,35 @@ def _linear(net: _Net, m):
 
 
 def _conv(net: _Net, m):
-    """nn.Conv2d, or nn.ConvTranspose2d; zeros beyond the edge."""
-    transposed = m.transposed
-    if m.groups != 1 or tuple(m.dilation) != (1, 1):
-        raise ValueError(f"{m}: groups and dilation cannot be packed")
+    """Convolutions of sound (N, channels, samples) or pictures; zeros beyond the edge.
+
+    Sound is a picture of height 1 to the front end.
+    """
+    transposed, flat = m.transposed, len(m.kernel_size) == 1
+
+    def two(values, first):
+        return [first, *values] if flat else list(values)
+
+    if m.groups != 1 or (transposed and set(m.dilation) != {1}):
+        raise ValueError(f"{m}: groups, or dilation in a transposed one, cannot be packed")
     if isinstance(m.padding, str) or m.padding_mode != "zeros":
         raise ValueError(f"{m}: only a padding in numbers, with zeros, can be packed")
-    if len(net.shape) != 3:
+    if len(net.shape) != (2 if flat else 3):
         raise ValueError(f"{m} follows an output of shape {net.shape}: put nn.Unflatten before it")
     if net.shape[0] != m.in_channels:
         raise ValueError(f"{m} takes {m.in_channels} channels, but {net.shape[0]} arrive")
     weight = _array(m.weight)
-    weight = weight.transpose(1, 2, 3, 0) if transposed else weight  # (in, out, ...): output first
+    weight = weight.swapaxes(0, 1) if transposed else weight  # (out, in, ...)
+    weight = weight[:, :, None] if flat else weight
+    weight = np.moveaxis(weight, 1, 3) if transposed else weight  # (out, rows, columns, in)
+    inputs, kernel, stride = two(net.shape[1:], 1), two(m.kernel_size, 1), two(m.stride, 1)
+    padding, dilation = two(m.padding, 0), two(m.dilation, 1)
     size = [
-        (n - 1) * stride - 2 * pad + kernel + extra
+        (n - 1) * step - 2 * pad + width + extra
         if transposed
-        else (n + 2 * pad - kernel) // stride + 1
-        for n, stride, pad, kernel, extra in zip(
-            net.shape[1:], m.stride, m.padding, m.kernel_size, m.output_padding
+        else (n + 2 * pad - spread * (width - 1) - 1) // step + 1
+        for n, step, pad, width, spread, extra in zip(
+            inputs, stride, padding, kernel, dilation, two(m.output_padding, 0)
         )
     ]
     if min(size) < 1:
@@ -76,21 +87,36 @@ def _conv(net: _Net, m):
     bias = np.zeros(m.out_channels) if m.bias is None else _array(m.bias)
     net.add(
         "conv_transpose" if transposed else "conv",
-        **{"in": list(net.shape), "out": [m.out_channels, *size]},
-        kernel=list(m.kernel_size),
-        stride=list(m.stride),
-        padding=list(m.padding),
+        **{"in": [net.shape[0], *inputs], "out": [m.out_channels, *size]},
+        kernel=kernel,
+        stride=stride,
+        padding=padding,
+        **({} if set(dilation) == {1} else {"dilation": dilation}),
         w=weight,
         b=bias,
     )
-    net.shape = (m.out_channels, *size)
+    net.shape = (m.out_channels, *(size[1:] if flat else size))
+
+
+def _residual(net: _Net, m):
+    """x + net(x): a module of a class named Residual, with the inner layers in `net`."""
+    from torch import nn
+
+    if not isinstance(getattr(m, "net", None), nn.Sequential):
+        raise ValueError("Residual needs its inner layers as an nn.Sequential in the attribute net")
+    inner = _layers(_leaves(*m.net), net.shape)
+    if inner.shape != net.shape or inner.condition:
+        raise ValueError(
+            f"Residual adds an output of shape {inner.shape} to an input of {net.shape}"
+        )
+    net.add("residual", net=inner.spec())
 
 
 def _batch_norm(net: _Net, m):
     """In eval mode a BatchNorm is a scale and a shift per unit: fold them into the layer before."""
     last = net.layers[-1] if net.layers else {"op": None}
     before, ops = {
-        "BatchNorm1d": ("nn.Linear", ("dense",)),
+        "BatchNorm1d": ("nn.Linear or nn.Conv1d", ("dense", "conv", "conv_transpose")),
         "BatchNorm2d": ("a convolution", ("conv", "conv_transpose")),
     }[type(m).__name__]
     if last["op"] not in ops:
@@ -169,11 +195,14 @@ def _plain(op: str):
 
 HANDLERS = {
     "Linear": _linear,
+    "Conv1d": _conv,
     "Conv2d": _conv,
+    "ConvTranspose1d": _conv,
     "ConvTranspose2d": _conv,
     "BatchNorm1d": _batch_norm,
     "BatchNorm2d": _batch_norm,
     "FiLM": _film,
+    "Residual": _residual,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "Dropout": _nothing,
@@ -245,7 +274,8 @@ def _layers(modules, shape: tuple[int, ...]) -> _Net:
     packed = _Net(shape)
     for m in modules:
         kind = type(m).__name__
-        if kind not in HANDLERS or (kind != "FiLM" and type(m) is not getattr(nn, kind)):
+        ours = kind in ("FiLM", "Residual")  # classes of the chapters
+        if kind not in HANDLERS or (not ours and type(m) is not getattr(nn, kind)):
             raise ValueError(f"{kind} cannot be packed; possible are {', '.join(HANDLERS)}")
         if m.training and isinstance(m, (nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d)):
             raise ValueError(f"{m} is in training mode: call net.eval() before packing")
