@@ -151,6 +151,15 @@ def test_an_edited_opening_picture_is_noticed(tmp_path):
     assert any("picture" in p for p in notebooks.problems(path))
 
 
+def test_comments_and_the_division_into_cells_do_not_count_as_code():
+    nb = new_notebook(cells=[new_code_cell("a = 1  # one\n\n\nb = 2"), new_code_cell("c = 3")])
+    same = new_notebook(cells=[new_code_cell("a = 1"), new_code_cell("# two\nb = 2\nc = 3")])
+    assert notebooks.code_digest(nb) == notebooks.code_digest(same)
+    for other in ("a = 2\nb = 2\nc = 3", "a = 1\nb = 2", 'a = 1\nb = 2\nc = 3\nd = "#fff"'):
+        changed = new_notebook(cells=[new_code_cell(other)])
+        assert notebooks.code_digest(nb) != notebooks.code_digest(changed)
+
+
 def test_results_in_an_outdated_form_are_noticed_and_shown_anew():
     path = notebooks.chapters(["01"])[0]
     nb = nbformat.read(path, 4)

@@ -153,16 +153,20 @@ def _digest(value) -> str:
 
 
 def code_digest(nb) -> str:
-    """Digest of the code cells; the repository's address in the set-up cell does not count."""
-    code = [c.source for c in nb.cells if c.cell_type == "code"]
-    return _digest(
-        [re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", c, flags=re.MULTILINE) for c in code]
-    )
+    """Digest of the code: what a run depends on.
+
+    Comments at a line's end or on lines of their own, blank lines, the division into cells and the
+    repository's address in the set-up cell do not count.
+    """
+    lines = "\n".join(c.source for c in nb.cells if c.cell_type == "code").splitlines()
+    bare = [re.sub(r"(^\s*|\s{2,})# .*$", "", line).rstrip() for line in lines]
+    return _digest([re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", line) for line in bare if line])
 
 
 def output_digest(nb) -> str:
-    """Digest of all outputs, pictures included."""
-    return _digest([c.outputs for c in nb.cells if c.cell_type == "code"])
+    """Digest of all outputs in their order, pictures included; results' numbers do not count."""
+    outputs = [o for c in nb.cells if c.cell_type == "code" for o in c.outputs]
+    return _digest([{k: v for k, v in o.items() if k != "execution_count"} for o in outputs])
 
 
 # ---------------------------------------------------------------------------------------------
