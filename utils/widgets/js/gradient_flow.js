@@ -274,8 +274,8 @@ async function render({ model, el }) {
   const gain = h("input", {
     type: "range",
     id: gainId,
-    min: Math.round(PER_DECADE * Math.log10(LOWEST)),
-    max: Math.round(PER_DECADE * Math.log10(HIGHEST)),
+    min: Math.floor(PER_DECADE * Math.log10(LOWEST)), // both ends are cut to the limits below
+    max: Math.ceil(PER_DECADE * Math.log10(HIGHEST)),
     step: 1,
     oninput: () => {
       const value = Number((10 ** (Number(gain.value) / PER_DECADE)).toPrecision(3));
