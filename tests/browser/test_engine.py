@@ -73,6 +73,24 @@ def test_every_layers_output_can_be_read(page, digit_net, digits):
         torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-4)
 
 
+class Residual(nn.Module):
+    def __init__(self, *inner):
+        super().__init__()
+        self.inner = nn.Sequential(*inner)
+
+    def forward(self, x):
+        return x + self.inner(x)
+
+
+def hourglass() -> nn.Sequential:
+    """Residuals in a residual: skips around the bottleneck of an encoder-decoder."""
+    middle = Residual(nn.SiLU(), nn.Conv1d(8, 8, 3, padding=2, dilation=2))
+    outer = Residual(
+        nn.SiLU(), nn.Conv1d(8, 8, 4, 2, 1), middle, nn.SiLU(), nn.ConvTranspose1d(8, 8, 4, 2, 1)
+    )
+    return nn.Sequential(nn.Conv1d(6, 8, 1), outer, nn.Conv1d(8, 3, 1), nn.Sigmoid())
+
+
 @pytest.mark.parametrize(
     "layer",
     [
@@ -114,6 +132,12 @@ def test_each_layer(page, layer):
         (nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten()), (2, 6, 6)),
         (nn.Sequential(nn.ConvTranspose2d(2, 4, 3), nn.BatchNorm2d(4)), (2, 6, 6)),
         (nn.Unflatten(1, (2, 3, 4)), (24,)),
+        (nn.Conv1d(3, 6, 1), (3, 9)),
+        (nn.Conv1d(3, 5, 4, 2, 1, bias=False), (3, 12)),
+        (nn.Conv1d(4, 4, 3, padding=4, dilation=4), (4, 10)),
+        (nn.ConvTranspose1d(6, 3, 4, 2, 1), (6, 7)),
+        (nn.ConvTranspose1d(2, 3, 5, 3, 0, 1), (2, 4)),
+        (hourglass(), (6, 12)),
     ],
     ids=str,
 )

@@ -52,8 +52,29 @@ def _linear(net: _Net, m):
 
 def _conv(net: _Net, m):
     """nn.Conv2d, or nn.ConvTranspose2d; zeros beyond the edge."""
-    transposed = m.transposed
-    if m.groups != 1 or tuple(m.dilation) != (1, 1):
+    if tuple(m.dilation) != (1, 1):
+        raise ValueError(f"{m}: groups and dilation cannot be packed")
+    _add_conv(net, m)
+
+
+def _conv1d(net: _Net, m):
+    """nn.Conv1d, dilation included, or nn.ConvTranspose1d: a picture of one row to the engine."""
+    if m.transposed and m.dilation != (1,):
+        raise ValueError(f"{m}: dilation cannot be packed where it is transposed")
+    if len(net.shape) != 2:
+        raise ValueError(f"{m} follows an output of shape {net.shape}: it takes (channels, time)")
+    net.shape = (net.shape[0], 1, net.shape[1])
+    _add_conv(net, m)
+    net.shape = (net.shape[0], net.shape[2])
+
+
+def _add_conv(net: _Net, m):
+    transposed, flat = m.transposed, len(m.kernel_size) == 1  # flat: along one axis
+
+    def pair(sizes, first):
+        return [first, *sizes] if flat else list(sizes)
+
+    if m.groups != 1:
         raise ValueError(f"{m}: groups and dilation cannot be packed")
     if isinstance(m.padding, str) or m.padding_mode != "zeros":
         raise ValueError(f"{m}: only a padding in numbers, with zeros, can be packed")
@@ -62,13 +83,16 @@ def _conv(net: _Net, m):
     if net.shape[0] != m.in_channels:
         raise ValueError(f"{m} takes {m.in_channels} channels, but {net.shape[0]} arrive")
     weight = _array(m.weight)
+    weight = weight[:, :, None] if flat else weight
     weight = weight.transpose(1, 2, 3, 0) if transposed else weight  # (in, out, ...): output first
+    kernels, strides = pair(m.kernel_size, 1), pair(m.stride, 1)
+    paddings, dilations = pair(m.padding, 0), pair(m.dilation, 1)
     size = [
         (n - 1) * stride - 2 * pad + kernel + extra
         if transposed
-        else (n + 2 * pad - kernel) // stride + 1
-        for n, stride, pad, kernel, extra in zip(
-            net.shape[1:], m.stride, m.padding, m.kernel_size, m.output_padding
+        else (n + 2 * pad - (kernel - 1) * gap - 1) // stride + 1
+        for n, stride, pad, kernel, gap, extra in zip(
+            net.shape[1:], strides, paddings, kernels, dilations, pair(m.output_padding, 0)
         )
     ]
     if min(size) < 1:
@@ -77,9 +101,10 @@ def _conv(net: _Net, m):
     net.add(
         "conv_transpose" if transposed else "conv",
         **{"in": list(net.shape), "out": [m.out_channels, *size]},
-        kernel=list(m.kernel_size),
-        stride=list(m.stride),
-        padding=list(m.padding),
+        kernel=kernels,
+        stride=strides,
+        padding=paddings,
+        **({} if max(dilations) == 1 else {"dilation": dilations}),
         w=weight,
         b=bias,
     )
@@ -127,6 +152,22 @@ def _film(net: _Net, m):
     net.add("film", features=net.shape[0], net=inner.spec())
 
 
+def _residual(net: _Net, m):
+    """x + inner(x), where the attribute `inner` is a layer or an nn.Sequential."""
+    import torch
+
+    parts = list(_leaves(getattr(m, "inner", None)))
+    inner = _layers(parts, net.shape)
+    if inner.shape != net.shape or inner.condition:
+        raise ValueError(f"Residual adds {inner.shape} to {net.shape}: it needs the same shape")
+    like = next(m.parameters())
+    x = torch.randn((2, *net.shape), generator=torch.Generator().manual_seed(0)).to(like)
+    with torch.no_grad():  # a class that we do not know: see that it does what it should
+        if not torch.allclose(m(x), x + m.inner(x), rtol=1e-3, atol=1e-4, equal_nan=True):
+            raise ValueError("Residual does not compute x + inner(x)")
+    net.add("residual", net=inner.spec())
+
+
 def _unflatten(net: _Net, m):
     shape = tuple(m.unflattened_size)
     if m.dim != 1 or len(net.shape) != 1 or min(shape) < 1 or math.prod(shape) != net.shape[0]:
@@ -169,11 +210,14 @@ def _plain(op: str):
 
 HANDLERS = {
     "Linear": _linear,
+    "Conv1d": _conv1d,
     "Conv2d": _conv,
+    "ConvTranspose1d": _conv1d,
     "ConvTranspose2d": _conv,
     "BatchNorm1d": _batch_norm,
     "BatchNorm2d": _batch_norm,
     "FiLM": _film,
+    "Residual": _residual,
     "Flatten": _flatten,
     "Unflatten": _unflatten,
     "Dropout": _nothing,
@@ -245,7 +289,9 @@ def _layers(modules, shape: tuple[int, ...]) -> _Net:
     packed = _Net(shape)
     for m in modules:
         kind = type(m).__name__
-        if kind not in HANDLERS or (kind != "FiLM" and type(m) is not getattr(nn, kind)):
+        if kind not in HANDLERS or (
+            kind not in ("FiLM", "Residual") and type(m) is not getattr(nn, kind)
+        ):
             raise ValueError(f"{kind} cannot be packed; possible are {', '.join(HANDLERS)}")
         if m.training and isinstance(m, (nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d)):
             raise ValueError(f"{m} is in training mode: call net.eval() before packing")
@@ -260,6 +306,8 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
         The layers listed in `HANDLERS`, nested Sequentials included. It is packed as it computes in
         eval mode; if a Dropout or BatchNorm is in training mode, that is an error rather than a
         silent difference between the page and the notebook.
+        A layer of a class named Residual returns `x + inner(x)`; its attribute `inner` is a layer or
+        an nn.Sequential, which may hold further ones.
         A net with a condition is a subclass of nn.Sequential with `forward(x, condition)`, which
         hands the condition, (N, condition_dim), to each layer of a class named FiLM. Such a layer
         takes `scale, shift` from it, the two halves of what its `to_scale_shift` gives (nn.Linear,

@@ -91,11 +91,11 @@ function checkSize(layer, expected, size) {
 const product = (numbers) => numbers.reduce((a, b) => a * b, 1);
 
 /** Where in pictures of `height` x `width` a kernel's values lie, relative to its corner. */
-function kernelOffsets(channels, [rows, columns], height, width) {
+function kernelOffsets(channels, [rows, columns], height, width, [gapY, gapX] = [1, 1]) {
   const offsets = new Int32Array(channels * rows * columns);
   for (let c = 0, k = 0; c < channels; c++) {
     for (let i = 0; i < rows; i++) {
-      for (let j = 0; j < columns; j++) offsets[k++] = (c * height + i) * width + j;
+      for (let j = 0; j < columns; j++) offsets[k++] = (c * height + i * gapY) * width + j * gapX;
     }
   }
   return offsets;
@@ -113,7 +113,7 @@ function conv(layer, tensor, size) {
   const paddedHeight = height + 2 * padY;
   const paddedWidth = width + 2 * padX;
   const padded = new Float32Array(channels * paddedHeight * paddedWidth);
-  const offsets = kernelOffsets(channels, layer.kernel, paddedHeight, paddedWidth);
+  const offsets = kernelOffsets(channels, layer.kernel, paddedHeight, paddedWidth, layer.dilation);
   const patch = new Float32Array(offsets.length);
   const pixel = new Float32Array(channelsOut);
   function run(x, y) {
@@ -186,6 +186,18 @@ function film(layer, tensor, size, buffer) {
   return { size, run };
 }
 
+/** x plus what an inner net makes of it. */
+function residual(layer, tensor, size, buffer) {
+  const inner = makeNet(layer.net, buffer);
+  checkSize(layer, inner.input, size);
+  checkSize(layer, inner.output, size);
+  function run(x, y) {
+    const made = inner.forward(x);
+    for (let i = 0; i < size; i++) y[i] = x[i] + made[i];
+  }
+  return { size, run };
+}
+
 /** An activation that treats every value alike. */
 function elementwise(f) {
   return (layer, tensor, size) => ({
@@ -227,6 +239,7 @@ const OPS = {
   conv,
   conv_transpose: convTranspose,
   film,
+  residual,
   relu: elementwise((v) => (v > 0 ? v : 0)),
   leaky_relu: elementwise((v, { slope }) => (v > 0 ? v : v * slope)),
   silu: elementwise((v) => v / (1 + Math.exp(-v))),
