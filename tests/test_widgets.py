@@ -172,6 +172,21 @@ class Residual(nn.Sequential):
         return x + super().forward(x)
 
 
+def skip(name, inner, factor=1):
+    """A layer of a class of that name which adds `factor` times its input to what `inner` makes."""
+
+    class Skip(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x):
+            return factor * x + self.inner(x)
+
+    Skip.__name__ = name
+    return Skip()
+
+
 class FiLM(nn.Module):
     """As a chapter defines it; the arguments make what is wrong in the tests below."""
 
@@ -245,6 +260,9 @@ OtherFiLM.__name__ = "FiLM"
         (S(Doubled(3, 2)), (3,), {}, "Doubled cannot be packed"),
         (S(type("Linear", (Doubled,), {})(3, 2)), (3,), {}, "Linear cannot be packed"),
         (Residual(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
+        (S(skip("Residual", nn.Linear(3, 2))), (3,), {}, "it needs the same shape"),
+        (S(skip("Residual", nn.Linear(3, 3), 2)), (3,), {}, "does not compute x"),
+        (S(nn.Conv1d(3, 3, 1)), (3,), {}, "takes .channels, time."),
         (nn.Linear(3, 2), (3,), {}, "only an nn.Sequential"),
         (mlp([3, 2]), (4,), {}, "takes 3 values, but 4 arrive"),
         (S(nn.Linear(3, 4), nn.Linear(5, 2)), (3,), {}, "takes 5 values, but 4 arrive"),
@@ -310,6 +328,9 @@ def test_each_op_has_a_forward_pass_in_the_engine():
         "Unflatten": S(nn.Unflatten(1, (3, 1, 1))),
         "Softmax": S(nn.Softmax(1)),
         "FiLM": C(FiLM(2, 3)),
+        "Conv1d": S(nn.Unflatten(1, (3, 1)), nn.Conv1d(3, 3, 1)),
+        "ConvTranspose1d": S(nn.Unflatten(1, (3, 1)), nn.ConvTranspose1d(3, 3, 1)),
+        "Residual": S(skip("Residual", nn.Linear(3, 3))),
     }
     for kind in HANDLERS:
         net = nets[kind] if kind in nets else S(getattr(nn, kind)())

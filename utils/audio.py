@@ -6,6 +6,10 @@ that the caller seeds.
 
 from __future__ import annotations
 
+import base64
+import html
+import importlib.util
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,6 +119,59 @@ def make_noise(kind: str, samples: int, rng: np.random.Generator) -> np.ndarray:
             noise[start : start + length] += tone * np.hanning(length)
             start += length + int(rng.uniform(0, 0.3) * RATE)
     return level(noise)
+
+
+def recorded_noise(place: str) -> np.ndarray:
+    """ "party", "restaurant" or "babble" as the package phonlab ships it, at `RATE`, levelled.
+
+    Its provenance is not stated: measure with it, publish no sound made from it. phonlab itself is
+    not imported. Raises ValueError if the file is not there.
+    """
+    spec = importlib.util.find_spec("phonlab")
+    if spec is None or place not in ("party", "restaurant", "babble"):
+        raise ValueError(f"no recorded noise {place!r}: pip install phonlab")
+    return level(read(Path(spec.origin).parent / "data" / "noise" / f"{place}.wav"))
+
+
+def players(tracks: dict[str, np.ndarray]) -> HTML:
+    """Native audio players below each other, one per track, as the last expression of a cell.
+
+    Each track is scaled to the same peak and travels as MP3 in the page, about 2 kB a second; the
+    browser's own controls have a keyboard, labels and a dark form. ValueError for tracks that are
+    empty or not finite.
+    """
+    import soundfile
+
+    parts = []
+    for name, samples in tracks.items():
+        samples = np.asarray(samples, dtype=float)
+        if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
+            raise ValueError(f"{name}: sound must be (samples,), finite, and not empty")
+        file = io.BytesIO()
+        loud = 0.8 * samples / (np.abs(samples).max() or 1)
+        soundfile.write(file, loud, RATE, format="MP3", compression_level=0.9)
+        code, name = base64.b64encode(file.getvalue()).decode("ascii"), html.escape(name)
+        parts.append(
+            '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0.5rem;'
+            'margin:0.4rem 0">'
+            f'<span style="min-width:11rem">{name}</span>'
+            f'<audio controls preload="metadata" aria-label="{name}" style="max-width:100%" '
+            f'src="data:audio/mpeg;base64,{code}"></audio></div>'
+        )
+    return HTML("".join(parts))
+
+
+class HTML:
+    """A piece of HTML that a notebook shows."""
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def _repr_html_(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return "<audio players>"
 
 
 def make_babble(

@@ -5,6 +5,7 @@
 
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
+from .denoise import Denoise
 from .draw_digit import DrawDigit
 from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
@@ -16,6 +17,7 @@ __all__ = [
     "WIDGETS",
     "BetaDial",
     "CourseWidget",
+    "Denoise",
     "DrawDigit",
     "GradientFlow",
     "LatentPlane",

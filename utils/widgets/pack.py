@@ -306,8 +306,8 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
         The layers listed in `HANDLERS`, nested Sequentials included. It is packed as it computes in
         eval mode; if a Dropout or BatchNorm is in training mode, that is an error rather than a
         silent difference between the page and the notebook.
-        A layer of a class named Residual returns `x + inner(x)`; its attribute `inner` is a layer or
-        an nn.Sequential, which may hold further ones.
+        A layer of a class named Residual returns `x + inner(x)`; its attribute `inner` is a layer
+        or an nn.Sequential, which may hold further ones.
         A net with a condition is a subclass of nn.Sequential with `forward(x, condition)`, which
         hands the condition, (N, condition_dim), to each layer of a class named FiLM. Such a layer
         takes `scale, shift` from it, the two halves of what its `to_scale_shift` gives (nn.Linear,
