@@ -6,6 +6,7 @@ that the caller seeds.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -115,6 +116,18 @@ def make_noise(kind: str, samples: int, rng: np.random.Generator) -> np.ndarray:
             noise[start : start + length] += tone * np.hanning(length)
             start += length + int(rng.uniform(0, 0.3) * RATE)
     return level(noise)
+
+
+def recorded_noise(place: str) -> np.ndarray:
+    """ "party", "restaurant" or "babble" as the package phonlab ships it, at `RATE`, levelled.
+
+    Its provenance is not stated: measure with it, publish no sound made from it. phonlab itself is
+    not imported. Raises ValueError if the file is not there.
+    """
+    spec = importlib.util.find_spec("phonlab")
+    if spec is None or place not in ("party", "restaurant", "babble"):
+        raise ValueError(f"no recorded noise {place!r}: pip install phonlab")
+    return level(read(Path(spec.origin).parent / "data" / "noise" / f"{place}.wav"))
 
 
 def make_babble(

@@ -14,8 +14,11 @@ COLAB_PACKAGES = (
     "anywidget",
     "espeakng_loader",
     "mlxtend",
+    "noisereduce",
+    "phonlab",
     "platformdirs",
     "pooch",
+    "pystoi",
     "torchmetrics",
     "torchinfo",
 )

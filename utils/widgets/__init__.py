@@ -5,10 +5,12 @@
 
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
+from .denoise import Denoise
 from .draw_digit import DrawDigit
 from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
+from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
 from .training_replay import TrainingReplay
@@ -17,10 +19,12 @@ __all__ = [
     "WIDGETS",
     "BetaDial",
     "CourseWidget",
+    "Denoise",
     "DrawDigit",
     "GradientFlow",
     "LatentPlane",
     "LatentTraversal",
+    "Listen",
     "RankDial",
     "TrainingReplay",
     "pack",

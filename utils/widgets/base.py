@@ -64,9 +64,15 @@ class CourseWidget(anywidget.AnyWidget):
 
     @classmethod
     def front_end(cls) -> tuple[str, str]:
-        """`(_esm, _css)` as the files are now, to refresh the states that notebooks saved."""
-        sheets = [FRONT / "style.css", (FRONT / cls._front).with_suffix(".css")]
-        return bundle(cls._front), "\n".join(s.read_text("utf-8") for s in sheets if s.exists())
+        """`(_esm, _css)` as the files are now, to refresh the states that notebooks saved.
+
+        The style is style.css and, for each module of the front end, the .css beside it.
+        """
+        modules: set[str] = set()
+        source = bundle(cls._front, modules)
+        sheets = (FRONT / name for name in ("style.css", *sorted(modules)))
+        sheets = (sheet.with_suffix(".css") for sheet in sheets)
+        return source, "\n".join(s.read_text("utf-8") for s in sheets if s.exists())
 
     def poster(self) -> bytes | None:
         """PNG shown in the PDF, on GitHub, and where JavaScript is off."""

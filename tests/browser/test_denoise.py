@@ -1,0 +1,153 @@
+"""Denoise in Chromium: its numbers against PyTorch, controls, keys, accessibility, speed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from torch import nn
+
+from tests.browser.harness import write_page
+from tests.browser.test_engine import Residual
+from utils import audio
+from utils.widgets import Denoise
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+WINDOW, HOP, SAMPLES = 512, 128, 128 * 159
+BINS = WINDOW // 2 + 1
+CENTRE = torch.hann_window(WINDOW).sqrt()
+
+
+def small_net():
+    torch.manual_seed(0)
+    up = nn.ConvTranspose1d(16, 16, 4, 2, 1)
+    middle = Residual(nn.Sequential(nn.SiLU(), nn.Conv1d(16, 16, 4, 2, 1), nn.SiLU(), up))
+    return nn.Sequential(nn.Conv1d(2 * BINS, 16, 1), middle, nn.Conv1d(16, BINS, 1), nn.Sigmoid())
+
+
+def features(magnitude):
+    log = (magnitude / magnitude.square().mean((1, 2), keepdim=True).sqrt() + 1e-3).log()
+    floor = log.kthvalue(max(1, int(0.15 * log.shape[2])), 2, keepdim=True).values
+    return torch.cat([log / 2 + 1, (log - floor) / 2 - 0.5], 1)
+
+
+def enhance(net, x):
+    spectrum = torch.stft(x, WINDOW, HOP, window=CENTRE, return_complex=True)
+    mask = net(features(spectrum.abs()))
+    return mask, torch.istft(mask * spectrum, WINDOW, HOP, window=CENTRE, length=x.shape[1])
+
+
+def make_widget(dtype="f32", **chosen):
+    rng = np.random.default_rng(0)
+    voice = audio.make_noise("hum", SAMPLES, rng) * np.hanning(SAMPLES)
+    clips = [voice, voice[::-1]]
+    babble = audio.make_noise("brown", SAMPLES, rng)
+    options = {"window": WINDOW, "hop": HOP, "dtype": dtype, **chosen}
+    return Denoise(small_net(), clips, ["one", "two"], babble, **options)
+
+
+@pytest.fixture
+def show(serve, open_page, tmp_path):
+    """`page = show(widget, **options)`; afterwards, nothing may have gone wrong."""
+    nets = []
+    with serve(tmp_path) as url:
+
+        def show(widget, **options):
+            write_page(tmp_path, widget)
+            page, net = open_page(**options)
+            nets.append(net)
+            page.goto(f"{url}/index.html")
+            page.wait_for_selector("html[data-up]")
+            return page
+
+        yield show
+        for net in nets:
+            net.assert_clean()
+
+
+def get(page, name):
+    return np.array(page.evaluate(f"[...document.querySelector('.dn').denoise.{name}]"))
+
+
+@pytest.mark.parametrize("noise", ["white", "pink", "hum", "clicks", "babble"])
+def test_the_page_computes_what_pytorch_computes(show, noise):
+    widget = make_widget(noise=noise, snr=3.0, clip=1)
+    page = show(widget)
+    noisy, mask, enhanced = (get(page, name) for name in ("noisy", "mask", "enhanced"))
+    with torch.no_grad():
+        m, e = enhance(small_net(), torch.tensor(noisy[None], dtype=torch.float32))
+    assert abs(mask - m.flatten().numpy()).max() < 1e-3
+    assert abs(enhanced - e[0].numpy()).max() < 1e-4 * abs(e).max() + 1e-6
+
+
+def test_int8_weights_change_little(show):
+    page = show(make_widget("i8"))
+    noisy, enhanced = get(page, "noisy"), get(page, "enhanced")
+    with torch.no_grad():
+        _, e = enhance(small_net(), torch.tensor(noisy[None], dtype=torch.float32))
+    e = e[0].numpy()
+    error = enhanced - e
+    assert 10 * np.log10((e**2).sum() / (error**2).sum()) > 20  # dB
+
+
+def test_the_mixture_has_the_level_that_is_set(show):
+    page = show(make_widget(snr=7.0))
+    clean = np.array(page.evaluate("[...document.querySelector('.dn').denoise.clean]"))
+    noise = get(page, "noisy") - clean
+    assert 20 * np.log10(audio.rms(clean) / audio.rms(noise)) == pytest.approx(7, abs=0.01)
+
+
+def test_controls_reach_the_model(show):
+    page = show(make_widget())
+    page.get_by_label("Noise", exact=True).select_option("hum")
+    page.get_by_label("Clean speech").select_option("1")
+    slider = page.get_by_label("Signal-to-noise ratio")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    state = page.evaluate("['noise', 'clip', 'snr'].map((k) => model.get(k))")
+    assert state == ["hum", 1, 1]
+    assert "Mains hum at 1 dB" in page.locator("[aria-live]").text_content()
+    page.evaluate("model.set('snr', 12)")
+    page.wait_for_function("document.querySelector('.dn-snr').textContent === '12 dB'")
+
+
+def test_it_plays_and_changes_tracks_with_the_keyboard(show):
+    page = show(make_widget())
+    button = page.get_by_role("button", name="Play")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Stop").is_visible()
+    page.keyboard.press("2")
+    pressed = page.locator(".sp-take[aria-pressed=true]")
+    assert "Enhanced" in pressed.text_content()
+    page.get_by_role("button", name="Stop").click()
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_without_a_microphone_it_says_so(show):
+    page = show(make_widget())
+    page.get_by_role("button", name="Record my voice").click()
+    page.wait_for_function("document.querySelector('.dn-status').textContent.includes('recording')")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_accessible_and_inside_the_page(show, options, dark):
+    page = show(make_widget(), **options)
+    if dark:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_change_is_quick(show):
+    page = show(make_widget())
+    assert float(page.locator(".dn").get_attribute("data-ms")) < 300
+
+
+def test_it_cleans_up(show):
+    page = show(make_widget())
+    page.evaluate("cleanup()")
+    assert page.evaluate("model.listeners") == 0 and page.locator(".dn").count() == 0

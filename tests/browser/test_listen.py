@@ -1,0 +1,117 @@
+"""Listen in Chromium: what it decodes, keys, position, accessibility, a phone's width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.harness import write_page
+from utils import audio
+from utils.widgets import Listen
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+SAMPLES = 20_000
+
+
+def make_takes():
+    rng = np.random.default_rng(0)
+    voice = audio.make_noise("hum", SAMPLES, rng) * np.hanning(SAMPLES)
+    return {
+        "noisy": voice + audio.make_noise("white", SAMPLES, rng),
+        "enhanced": voice / 2,
+        "clean": voice,
+    }
+
+
+@pytest.fixture
+def show(serve, open_page, tmp_path):
+    """`page = show(widget, **options)`; afterwards, nothing may have gone wrong."""
+    nets = []
+    with serve(tmp_path) as url:
+
+        def show(widget, **options):
+            write_page(tmp_path, widget)
+            page, net = open_page(**options)
+            nets.append(net)
+            page.goto(f"{url}/index.html")
+            page.wait_for_selector("html[data-up]")
+            return page
+
+        yield show
+        for net in nets:
+            net.assert_clean()
+
+
+def test_the_page_hears_what_python_gave(show):
+    takes = make_takes()
+    page = show(Listen(takes, {"noisy": "SI-SDR 0.0 dB"}))
+    for k, given in enumerate(takes.values()):
+        found = np.array(page.evaluate(f"[...document.querySelector('.li').listen.sounds[{k}]]"))
+        assert len(found) == SAMPLES
+        likeness = found @ given / np.linalg.norm(found) / np.linalg.norm(given)
+        assert likeness > 0.9
+    loud = page.evaluate(
+        "document.querySelector('.li').listen.sounds[0].reduce((a, b) => Math.max(a, Math.abs(b)))"
+    )
+    assert loud == pytest.approx(0.8, abs=0.1)
+    assert page.get_by_text("SI-SDR 0.0 dB").is_visible()
+
+
+def test_keys_switch_and_the_button_plays(show):
+    page = show(Listen(make_takes()))
+    page.get_by_role("button", name="Play").focus()
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Stop").is_visible()
+    for key, name in (("2", "enhanced"), ("3", "clean"), ("1", "noisy")):
+        page.keyboard.press(key)
+        assert name in page.locator(".sp-take[aria-pressed=true]").text_content()
+    page.keyboard.press("9")  # no such take
+    assert "noisy" in page.locator(".sp-take[aria-pressed=true]").text_content()
+    page.get_by_role("button", name="Stop").click()
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_the_position_can_be_set(show):
+    page = show(Listen(make_takes()))
+    slider = page.get_by_label("Position")
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".sp-time").text_content() == "0.5 s"
+    assert page.locator(".sp-head:visible").count() == 1
+    page.locator(".sp-picture").nth(2).click(position={"x": 5, "y": 20})
+    assert "clean" in page.locator(".sp-take[aria-pressed=true]").text_content()
+    assert float(page.locator(".sp-time").text_content().split()[0]) < 0.2
+
+
+def test_the_place_moves_while_it_plays(show):
+    page = show(Listen(make_takes()))
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("parseFloat(document.querySelector('.sp-time').textContent) >= 0.3")
+    page.get_by_role("button", name="Stop").click()
+
+
+def test_what_is_no_mp3_says_so(show):
+    widget = Listen(make_takes())
+    widget._mp3 = bytes(len(widget._mp3))
+    page = show(widget)
+    assert "cannot play the sounds" in page.locator(".cw-note").text_content()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_accessible_and_inside_the_page(show, options, dark):
+    page = show(Listen(make_takes()), **options)
+    if dark:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert all(button.bounding_box()["height"] >= 44 for button in page.locator("button").all())
+
+
+def test_it_cleans_up(show):
+    page = show(Listen(make_takes()))
+    page.evaluate("cleanup()")
+    assert page.locator(".li").count() == 0
