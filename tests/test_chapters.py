@@ -51,6 +51,12 @@ PLANTED = [
     ("06", 'reduction="none").sum(-1)', 'reduction="none").mean(-1)'),
     ("06", "log_likelihood + log_prior - log_q)", "log_likelihood + log_prior)"),
     ("06", "bias.mul_(1 + scale).add_(shift)", "bias.add_(shift)"),
+    ("09", "transpose(2, 3).reshape(-1, 16, 49)", "reshape(-1, 16, 49)"),
+    ("09", "i.sigmoid() * g.tanh()", "i.sigmoid() * g.sigmoid()"),
+    ("09", "mean = (left + right) / 2", "mean = left"),
+    ("09", "outputs[:, None] > inputs if strict", "outputs[:, None] >= inputs if strict"),
+    ("09", "above = shifted(patches, 1), shifted", "above = patches, shifted"),
+    ("09", "torch.arange(49), right=True)", "torch.arange(49), right=False)"),
 ]  # fmt: skip
 
 

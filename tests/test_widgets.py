@@ -249,6 +249,9 @@ OtherFiLM.__name__ = "FiLM"
         (S(Doubled(3, 2)), (3,), {}, "Doubled cannot be packed"),
         (S(type("Linear", (Doubled,), {})(3, 2)), (3,), {}, "Linear cannot be packed"),
         (Residual(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
+        (S(nn.LSTM(3, 2)), (4, 3), {}, "batch_first=True"),
+        (S(nn.LSTM(3, 2, 2, batch_first=True)), (4, 3), {}, "only one layer"),
+        (S(nn.LSTM(3, 2, batch_first=True)), (3,), {}, "takes .steps, 3."),
         (nn.Linear(3, 2), (3,), {}, "only an nn.Sequential"),
         (mlp([3, 2]), (4,), {}, "takes 3 values, but 4 arrive"),
         (S(nn.Linear(3, 4), nn.Linear(5, 2)), (3,), {}, "takes 5 values, but 4 arrive"),
@@ -321,6 +324,7 @@ def test_each_op_has_a_forward_pass_in_the_engine():
         "Unflatten": S(nn.Unflatten(1, (3, 1, 1))),
         "Softmax": S(nn.Softmax(1)),
         "FiLM": C(FiLM(2, 3)),
+        "LSTM": S(nn.Unflatten(1, (3, 1)), nn.LSTM(1, 2, batch_first=True)),
     }
     for kind in HANDLERS:
         net = nets[kind] if kind in nets else S(getattr(nn, kind)())

@@ -158,6 +158,16 @@ def test_each_layer_of_pictures(page, layer, shape):
     torch.testing.assert_close(got.reshape(expected.shape), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_an_lstm(page, bias):
+    torch.manual_seed(0)
+    lstm, x = nn.LSTM(7, 5, bias=bias, batch_first=True), torch.randn(3, 6, 7)
+    with torch.no_grad():
+        expected, _ = lstm(x)
+    got = torch.tensor([r["output"] for r in run(page, nn.Sequential(lstm), (6, 7), x.numpy())])
+    torch.testing.assert_close(got.reshape(3, 6, 5), expected, rtol=1e-5, atol=1e-5)
+
+
 def conv_encoder() -> nn.Sequential:
     return nn.Sequential(
         nn.Unflatten(1, (1, 28, 28)),

@@ -5,6 +5,7 @@
 
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
+from .complete_digit import CompleteDigit
 from .denoise import Denoise
 from .draw_digit import DrawDigit
 from .gradient_flow import GradientFlow
@@ -18,6 +19,7 @@ from .training_replay import TrainingReplay
 __all__ = [
     "WIDGETS",
     "BetaDial",
+    "CompleteDigit",
     "CourseWidget",
     "Denoise",
     "DrawDigit",

@@ -112,6 +112,19 @@ def _residual(net: _Net, m):
     net.add("residual", net=inner.spec())
 
 
+def _lstm(net: _Net, m):
+    """One layer over (steps, inputs), from a state of zeros; on go its outputs, (steps, hidden)."""
+    if m.num_layers != 1 or m.bidirectional or m.proj_size or not m.batch_first:
+        raise ValueError(f"{m}: only one layer, forward and with batch_first=True, can be packed")
+    if len(net.shape) != 2 or net.shape[1] != m.input_size:
+        raise ValueError(f"{m} takes (steps, {m.input_size}), but {net.shape} arrive")
+    bias = _array(m.bias_ih_l0) + _array(m.bias_hh_l0) if m.bias else np.zeros(4 * m.hidden_size)
+    weight = np.concatenate([_array(m.weight_ih_l0), _array(m.weight_hh_l0)], axis=1)
+    steps, hidden = net.shape[0], m.hidden_size
+    net.add("lstm", steps=steps, inputs=m.input_size, hidden=hidden, w=weight, b=bias)
+    net.shape = (steps, hidden)
+
+
 def _batch_norm(net: _Net, m):
     """In eval mode a BatchNorm is a scale and a shift per unit: fold them into the layer before."""
     last = net.layers[-1] if net.layers else {"op": None}
@@ -202,6 +215,7 @@ HANDLERS = {
     "BatchNorm1d": _batch_norm,
     "BatchNorm2d": _batch_norm,
     "FiLM": _film,
+    "LSTM": _lstm,
     "Residual": _residual,
     "Flatten": _flatten,
     "Unflatten": _unflatten,

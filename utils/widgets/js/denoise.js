@@ -2,7 +2,8 @@
 
 import { makeNet, toArrayBuffer } from "./engine.js";
 import { freshId, h, oncePerFrame, ready } from "./dom.js";
-import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft, uniform } from "./sound.js";
+import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft } from "./sound.js";
+import { uniform } from "./random.js";
 import { soundPlayer } from "./sound_player.js";
 
 const RATE = 8000;

@@ -198,6 +198,38 @@ function residual(layer, tensor, size, buffer) {
   return { size, run };
 }
 
+/** The logistic function. */
+export const sigmoid = (v) => 1 / (1 + Math.exp(-v));
+
+/**
+ * Long short-term memory over [step][input], from a state of zeros, to [step][hidden]. Its
+ * step(x, state) reads one input and updates { h, c }; start() gives a state of zeros.
+ */
+function lstm(layer, tensor, size) {
+  const { steps, inputs, hidden } = layer;
+  checkSize(layer, steps * inputs, size);
+  const W = tensor("w"); // [gate i, f, g, o][hidden][input, then hidden]
+  const b = tensor("b");
+  const both = new Float32Array(inputs + hidden);
+  const gates = new Float32Array(4 * hidden);
+  const start = () => ({ h: new Float32Array(hidden), c: new Float32Array(hidden) });
+  function step(x, { h, c }) {
+    both.set(x);
+    both.set(h, inputs);
+    multiply(W, b, both, gates);
+    for (let k = 0; k < hidden; k++) {
+      c[k] = sigmoid(gates[hidden + k]) * c[k] + sigmoid(gates[k]) * Math.tanh(gates[2 * hidden + k]);
+      h[k] = sigmoid(gates[3 * hidden + k]) * Math.tanh(c[k]);
+    }
+    return h;
+  }
+  function run(x, y) {
+    const state = start();
+    for (let t = 0; t < steps; t++) y.set(step(x.subarray(t * inputs, (t + 1) * inputs), state), t * hidden);
+  }
+  return { size: steps * hidden, run, step, start };
+}
+
 /** An activation that treats every value alike. */
 function elementwise(f) {
   return (layer, tensor, size) => ({
@@ -239,13 +271,14 @@ const OPS = {
   conv,
   conv_transpose: convTranspose,
   film,
+  lstm,
   residual,
   relu: elementwise((v) => (v > 0 ? v : 0)),
   leaky_relu: elementwise((v, { slope }) => (v > 0 ? v : v * slope)),
   silu: elementwise((v) => v / (1 + Math.exp(-v))),
   gelu: elementwise((v) => 0.5 * v * (1 + erf(v / Math.SQRT2))),
   tanh: elementwise(Math.tanh),
-  sigmoid: elementwise((v) => 1 / (1 + Math.exp(-v))),
+  sigmoid: elementwise(sigmoid),
   softmax: (layer, tensor, size) => ({ size, run: (x, y) => softmax(x, y) }),
 };
 

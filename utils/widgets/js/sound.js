@@ -1,5 +1,7 @@
 // sound.js - what a sound widget needs: µ-law, noise from a seed, the short-time Fourier transform.
 
+import { normal } from "./random.js";
+
 /** 8-bit µ-law (ITU-T G.711's curve, evenly quantised: 255 levels) to samples in [-1, 1]. */
 export function fromMuLaw(bytes) {
   return Float32Array.from(bytes, (byte) => {
@@ -7,19 +9,6 @@ export function fromMuLaw(bytes) {
     return (Math.sign(value) * (256 ** Math.abs(value) - 1)) / 255;
   });
 }
-
-/** A generator of uniform numbers in [0, 1) from a 32-bit seed (mulberry32). */
-export function uniform(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const normal = (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 /** `count` samples of white, pink, hum or clicks, as utils/audio.py defines them. */
 export function makeNoise(kind, count, rate, random) {

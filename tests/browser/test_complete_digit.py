@@ -1,0 +1,166 @@
+"""CompleteDigit in Chromium: its numbers against PyTorch, sampling, controls, accessibility."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.harness import write_page
+from tests.browser.strokes import STROKES, draw_with_mouse
+from tests.test_complete_digit import PLACE, nets
+from utils.widgets import CompleteDigit
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+POSITIONS = np.random.default_rng(0).normal(size=(16, PLACE))
+
+
+def patches_of(image):
+    return np.reshape(image, (4, 7, 4, 7)).transpose(0, 2, 1, 3).reshape(16, 49)
+
+
+def shifted(patches, k):
+    return np.concatenate([np.zeros((k, 49)), patches[:-k]])
+
+
+def logits_of(lstm, head, image):
+    """As chapter 9 computes them: (8, 49) for the lower half of a picture in [0, 1]."""
+    p = patches_of(image)
+    inputs = np.concatenate([shifted(p, 1), shifted(p, 4), POSITIONS], 1)
+    with torch.no_grad():
+        hidden, _ = lstm(torch.tensor(inputs[None], dtype=torch.float32))
+        x = np.concatenate([p, hidden[0].numpy(), shifted(p, 1), shifted(p, 4)], 1)[8:]
+        return head(torch.tensor(x, dtype=torch.float32)).numpy()
+
+
+@pytest.fixture(scope="module")
+def strong():
+    """Nets whose logits are far from 0, so that temperature 0 leaves no doubt."""
+    lstm, head = nets()
+    with torch.no_grad():
+        for p in (*lstm.parameters(), *head.parameters()):
+            p *= 3
+    return lstm, head
+
+
+@pytest.fixture
+def show(serve, open_page, digits, strong, tmp_path):
+    """`page = show(dtype, **options)`; afterwards, nothing may have gone wrong."""
+    visits = []
+    with serve(tmp_path) as url:
+
+        def show(dtype="f32", **options):
+            examples = digits[0][4000:4006], digits[1][4000:4006]
+            write_page(tmp_path, CompleteDigit(*strong, POSITIONS, *examples, dtype=dtype))
+            page, net = open_page(**options)
+            visits.append(net)
+            page.goto(f"{url}/index.html")
+            page.wait_for_selector("html[data-up]")
+            return page
+
+        yield show
+        for net in visits:
+            net.assert_clean()
+
+
+def whole(page):
+    page.wait_for_selector(".cd[data-patches='16']")
+
+
+def read(page, name):
+    return np.array(page.evaluate(f"document.querySelector('.cd').completeDigit.{name}"))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("f32", 1e-4), ("i8", 0.3)])
+def test_the_page_computes_what_pytorch_computes(show, digits, strong, dtype, tolerance):
+    page = show(dtype)
+    for image in digits[0][4000:4004]:
+        binary = np.where(image > 127, 255, 0)
+        got = read(page, f"logits({binary.reshape(-1).tolist()})").reshape(8, 49)
+        assert np.abs(got - logits_of(*strong, binary / 255)).max() < tolerance
+
+
+def test_at_temperature_0_it_takes_the_likelier_value(show, digits, strong):
+    page = show()
+    page.evaluate("model.set('temperature', 0)")
+    page.wait_for_timeout(200)
+    whole(page)
+    drawn = read(page, "patches")  # (5, 16, 49)
+    assert (drawn == drawn[0]).all()
+    image = np.zeros((4, 4, 7, 7))
+    image[:] = drawn[0].reshape(4, 4, 7, 7)
+    logits = logits_of(*strong, image.transpose(0, 2, 1, 3).reshape(28, 28))
+    assert ((logits > 0) == (drawn[0, 8:] == 1)).all()
+
+
+def test_pixels_are_drawn_with_their_probability(show, strong):
+    page = show()
+    drawn, expected = [], []
+    for _ in range(6):
+        page.get_by_role("button", name="Draw again").click()
+        whole(page)
+        for sample in read(page, "patches"):
+            image = sample.reshape(4, 4, 7, 7).transpose(0, 2, 1, 3).reshape(28, 28)
+            drawn.append(sample[8:])
+            expected.append(1 / (1 + np.exp(-logits_of(*strong, image))))
+    drawn, expected = np.array(drawn), np.array(expected)
+    error = np.sqrt((expected * (1 - expected)).sum())
+    assert abs((drawn - expected).sum()) < 4 * error
+    assert not (drawn == drawn[0]).all()
+
+
+def test_the_given_half_stays(show, digits):
+    page = show()
+    whole(page)
+    given = digits[0][4000][:14].reshape(-1)
+    for picture in read(page, "pictures"):
+        assert (picture.reshape(28, 28)[:14].reshape(-1) == given).all()
+
+
+def test_choosing_and_drawing(show, digits):
+    page = show()
+    button = page.get_by_role("button", name=f"Test digit 3, labelled {digits[1][4002]}")
+    button.click()
+    whole(page)
+    assert button.get_attribute("aria-pressed") == "true"
+    assert (read(page, "pictures")[0].reshape(28, 28)[:14] == digits[0][4002][:14]).all()
+    page.wait_for_function("new Uint8Array(model.get('image').buffer)[0] !== undefined")
+    page.locator("summary", has_text="draw a digit").click()
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[7][0])
+    whole(page)
+    assert page.locator("[aria-pressed=true]").count() == 0
+    assert read(page, "pictures")[0][:392].sum() > 0
+
+
+def test_temperature_reaches_the_model(show):
+    page = show()
+    slider = page.get_by_label("Temperature")
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(400)
+    assert page.evaluate("model.get('temperature')") == pytest.approx(0.95)
+    assert "0.95" in page.locator(".cd > [aria-live]").text_content()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_accessible_and_inside_the_page(show, options, dark):
+    page = show(**options)
+    if dark:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    whole(page)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_without_motion_it_is_shown_whole(show):
+    page = show(reduced_motion="reduce")
+    whole(page)
+
+
+def test_it_cleans_up(show):
+    page = show()
+    page.evaluate("cleanup()")
+    assert page.evaluate("model.listeners") == 0 and page.locator(".cd").count() == 0
