@@ -74,7 +74,7 @@ def test_the_page_generates_what_pytorch_generates(show):
 
 def test_between_two_labels_and_truncated(show):
     page = show()
-    page.get_by_label("Other label").select_option("5")
+    page.get_by_label("Other label", exact=True).select_option("5")
     page.evaluate("model.set('mixture', 0.25)")
     page.evaluate("model.set('truncation', 0.5)")
     page.evaluate("model.set('other', 5)")
