@@ -56,7 +56,7 @@ PLANTED = [
     ("07", "+ (self.embed(weights) * f).sum(1)", "+ 0 * (self.embed(weights) * f).sum(1)"),
     ("07", "0.5 * slope.square().sum((1, 2)).mean()", "0.5 * slope.square().mean((1, 2)).mean()"),
     ("07", '("detached", fake.detach())', '("detached", fake)'),
-    ("07", "return F.relu(1 - on_real).mean() + F", "return F.relu(-on_real).mean() + F"),
+    ("07", "correction=0) + 1e-8", "correction=0)"),
     ("09", "transpose(2, 3).reshape(-1, 16, 49)", "reshape(-1, 16, 49)"),
     ("09", "i.sigmoid() * g.tanh()", "i.sigmoid() * g.sigmoid()"),
     ("09", "mean = (left + right) / 2", "mean = left"),
