@@ -6,6 +6,7 @@
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
 from .complete_digit import CompleteDigit
+from .conditional_digits import ConditionalDigits
 from .denoise import Denoise
 from .draw_digit import DrawDigit
 from .gradient_flow import GradientFlow
@@ -20,6 +21,7 @@ __all__ = [
     "WIDGETS",
     "BetaDial",
     "CompleteDigit",
+    "ConditionalDigits",
     "CourseWidget",
     "Denoise",
     "DrawDigit",
