@@ -245,7 +245,7 @@ OtherFiLM.__name__ = "FiLM"
 @pytest.mark.parametrize(
     ("net", "shape", "options", "message"),
     [
-        (S(nn.LSTM(3, 2)), (3,), {}, "LSTM cannot be packed; possible are Linear"),
+        (S(nn.GRU(3, 2)), (3,), {}, "GRU cannot be packed; possible are Linear"),
         (S(Doubled(3, 2)), (3,), {}, "Doubled cannot be packed"),
         (S(type("Linear", (Doubled,), {})(3, 2)), (3,), {}, "Linear cannot be packed"),
         (Residual(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
