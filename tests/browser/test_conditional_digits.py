@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from tests.browser.harness import write_page
 from utils.widgets import ConditionalDigits
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -41,23 +42,10 @@ def expected(z, weights):
 
 
 @pytest.fixture
-def show(serve, open_page, tmp_path):
-    """`page = show(**options)`; afterwards, nothing may have gone wrong."""
-    visits = []
+def show(open_widget):
+    """`page = show(**options)` opens the widget's page."""
     widget = ConditionalDigits(make_generator(), DIRECTIONS, Z, label_scale=SCALE, dtype="f32")
-    write_page(tmp_path, widget)
-    with serve(tmp_path) as url:
-
-        def show(**options):
-            page, net = open_page(**options)
-            visits.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in visits:
-            net.assert_clean()
+    return functools.partial(open_widget, widget)
 
 
 def picture(page):

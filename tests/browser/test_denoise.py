@@ -8,7 +8,6 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from tests.browser.harness import write_page
 from tests.browser.test_engine import Residual
 from utils import audio
 from utils.widgets import Denoise
@@ -47,33 +46,14 @@ def make_widget(dtype="f32", **chosen):
     return Denoise(small_net(), clips, ["one", "two"], babble, **options)
 
 
-@pytest.fixture
-def show(serve, open_page, tmp_path):
-    """`page = show(widget, **options)`; afterwards, nothing may have gone wrong."""
-    nets = []
-    with serve(tmp_path) as url:
-
-        def show(widget, **options):
-            write_page(tmp_path, widget)
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
-
-
 def get(page, name):
     return np.array(page.evaluate(f"[...document.querySelector('.dn').denoise.{name}]"))
 
 
 @pytest.mark.parametrize("noise", ["white", "pink", "hum", "clicks", "babble"])
-def test_the_page_computes_what_pytorch_computes(show, noise):
+def test_the_page_computes_what_pytorch_computes(open_widget, noise):
     widget = make_widget(noise=noise, snr=3.0, clip=1)
-    page = show(widget)
+    page = open_widget(widget)
     noisy, mask, enhanced = (get(page, name) for name in ("noisy", "mask", "enhanced"))
     with torch.no_grad():
         m, e = enhance(small_net(), torch.tensor(noisy[None], dtype=torch.float32))
@@ -81,8 +61,8 @@ def test_the_page_computes_what_pytorch_computes(show, noise):
     assert abs(enhanced - e[0].numpy()).max() < 1e-4 * abs(e).max() + 1e-6
 
 
-def test_int8_weights_change_little(show):
-    page = show(make_widget("i8"))
+def test_int8_weights_change_little(open_widget):
+    page = open_widget(make_widget("i8"))
     noisy, enhanced = get(page, "noisy"), get(page, "enhanced")
     with torch.no_grad():
         _, e = enhance(small_net(), torch.tensor(noisy[None], dtype=torch.float32))
@@ -91,15 +71,15 @@ def test_int8_weights_change_little(show):
     assert 10 * np.log10((e**2).sum() / (error**2).sum()) > 20  # dB
 
 
-def test_the_mixture_has_the_level_that_is_set(show):
-    page = show(make_widget(snr=7.0))
+def test_the_mixture_has_the_level_that_is_set(open_widget):
+    page = open_widget(make_widget(snr=7.0))
     clean = np.array(page.evaluate("[...document.querySelector('.dn').denoise.clean]"))
     noise = get(page, "noisy") - clean
     assert 20 * np.log10(audio.rms(clean) / audio.rms(noise)) == pytest.approx(7, abs=0.01)
 
 
-def test_controls_reach_the_model(show):
-    page = show(make_widget())
+def test_controls_reach_the_model(open_widget):
+    page = open_widget(make_widget())
     page.get_by_label("Noise", exact=True).select_option("hum")
     page.get_by_label("Clean speech").select_option("1")
     slider = page.get_by_label("Signal-to-noise ratio")
@@ -112,8 +92,8 @@ def test_controls_reach_the_model(show):
     page.wait_for_function("document.querySelector('.dn-snr').textContent === '12 dB'")
 
 
-def test_it_plays_and_changes_tracks_with_the_keyboard(show):
-    page = show(make_widget())
+def test_it_plays_and_changes_tracks_with_the_keyboard(open_widget):
+    page = open_widget(make_widget())
     button = page.get_by_role("button", name="Play")
     button.focus()
     page.keyboard.press("Enter")
@@ -125,16 +105,16 @@ def test_it_plays_and_changes_tracks_with_the_keyboard(show):
     assert page.get_by_role("button", name="Play").is_visible()
 
 
-def test_without_a_microphone_it_says_so(show):
-    page = show(make_widget())
+def test_without_a_microphone_it_says_so(open_widget):
+    page = open_widget(make_widget())
     page.get_by_role("button", name="Record my voice").click()
     page.wait_for_function("document.querySelector('.dn-status').textContent.includes('recording')")
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_accessible_and_inside_the_page(show, options, dark):
-    page = show(make_widget(), **options)
+def test_accessible_and_inside_the_page(open_widget, options, dark):
+    page = open_widget(make_widget(), **options)
     if dark:
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
     found = Axe().run(page)
@@ -142,12 +122,12 @@ def test_accessible_and_inside_the_page(show, options, dark):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_a_change_is_quick(show):
-    page = show(make_widget())
+def test_a_change_is_quick(open_widget):
+    page = open_widget(make_widget())
     assert float(page.locator(".dn").get_attribute("data-ms")) < 300
 
 
-def test_it_cleans_up(show):
-    page = show(make_widget())
+def test_it_cleans_up(open_widget):
+    page = open_widget(make_widget())
     page.evaluate("cleanup()")
     assert page.evaluate("model.listeners") == 0 and page.locator(".dn").count() == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 
 import numpy as np
@@ -29,29 +30,10 @@ def widget(digit_net, digits):
     )
 
 
-@pytest.fixture(scope="module")
-def folder(widget, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("widget")
-    write_page(folder, widget)
-    return folder
-
-
 @pytest.fixture
-def show(serve, open_page, folder):
-    """`page = show(**options)` opens the widget's page; afterwards, nothing may have gone wrong."""
-    with serve(folder) as url:
-        nets = []
-
-        def show(**options):
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
+def show(open_widget, widget):
+    """`page = show(**options)` opens the widget's page."""
+    return functools.partial(open_widget, widget)
 
 
 def probabilities(page):

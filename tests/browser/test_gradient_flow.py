@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.harness import write_page
 from utils.widgets import GradientFlow
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -20,29 +20,10 @@ def widget(digits):
     return GradientFlow(digits[0][:12], digits[1][:12], **START)
 
 
-@pytest.fixture(scope="module")
-def folder(widget, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("flow")
-    write_page(folder, widget)
-    return folder
-
-
 @pytest.fixture
-def show(serve, open_page, folder):
-    """`page = show(**options)` opens the widget's page; afterwards, nothing may have gone wrong."""
-    with serve(folder) as url:
-        nets = []
-
-        def show(**options):
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
+def show(open_widget, widget):
+    """`page = show(**options)` opens the widget's page."""
+    return functools.partial(open_widget, widget)
 
 
 def shown(page) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 
 import numpy as np
@@ -49,22 +50,9 @@ def widget(nets, digits):
 
 
 @pytest.fixture
-def show(serve, open_page, widget, tmp_path):
-    """`page = show(**options)` opens the widget's page; afterwards, nothing may have gone wrong."""
-    write_page(tmp_path, widget)
-    with serve(tmp_path) as url:
-        nets = []
-
-        def show(**options):
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
+def show(open_widget, widget):
+    """`page = show(**options)` opens the widget's page."""
+    return functools.partial(open_widget, widget)
 
 
 def point(page) -> np.ndarray:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.harness import write_page
 from utils import audio
 from utils.widgets import Listen
 
@@ -24,28 +23,9 @@ def make_takes():
     }
 
 
-@pytest.fixture
-def show(serve, open_page, tmp_path):
-    """`page = show(widget, **options)`; afterwards, nothing may have gone wrong."""
-    nets = []
-    with serve(tmp_path) as url:
-
-        def show(widget, **options):
-            write_page(tmp_path, widget)
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
-
-
-def test_the_page_hears_what_python_gave(show):
+def test_the_page_hears_what_python_gave(open_widget):
     takes = make_takes()
-    page = show(Listen(takes, {"noisy": "SI-SDR 0.0 dB"}))
+    page = open_widget(Listen(takes, {"noisy": "SI-SDR 0.0 dB"}))
     for k, given in enumerate(takes.values()):
         found = np.array(page.evaluate(f"[...document.querySelector('.li').listen.sounds[{k}]]"))
         assert len(found) == SAMPLES
@@ -58,8 +38,8 @@ def test_the_page_hears_what_python_gave(show):
     assert page.get_by_text("SI-SDR 0.0 dB").is_visible()
 
 
-def test_keys_switch_and_the_button_plays(show):
-    page = show(Listen(make_takes()))
+def test_keys_switch_and_the_button_plays(open_widget):
+    page = open_widget(Listen(make_takes()))
     page.get_by_role("button", name="Play").focus()
     page.keyboard.press("Enter")
     assert page.get_by_role("button", name="Stop").is_visible()
@@ -72,8 +52,8 @@ def test_keys_switch_and_the_button_plays(show):
     assert page.get_by_role("button", name="Play").is_visible()
 
 
-def test_the_position_can_be_set(show):
-    page = show(Listen(make_takes()))
+def test_the_position_can_be_set(open_widget):
+    page = open_widget(Listen(make_takes()))
     slider = page.get_by_label("Position")
     slider.focus()
     for _ in range(5):
@@ -85,24 +65,24 @@ def test_the_position_can_be_set(show):
     assert float(page.locator(".sp-time").text_content().split()[0]) < 0.2
 
 
-def test_the_place_moves_while_it_plays(show):
-    page = show(Listen(make_takes()))
+def test_the_place_moves_while_it_plays(open_widget):
+    page = open_widget(Listen(make_takes()))
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("parseFloat(document.querySelector('.sp-time').textContent) >= 0.3")
     page.get_by_role("button", name="Stop").click()
 
 
-def test_what_is_no_mp3_says_so(show):
+def test_what_is_no_mp3_says_so(open_widget):
     widget = Listen(make_takes())
     widget._mp3 = bytes(len(widget._mp3))
-    page = show(widget)
+    page = open_widget(widget)
     assert "cannot play the sounds" in page.locator(".cw-note").text_content()
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_accessible_and_inside_the_page(show, options, dark):
-    page = show(Listen(make_takes()), **options)
+def test_accessible_and_inside_the_page(open_widget, options, dark):
+    page = open_widget(Listen(make_takes()), **options)
     if dark:
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
     found = Axe().run(page)
@@ -111,7 +91,7 @@ def test_accessible_and_inside_the_page(show, options, dark):
     assert all(button.bounding_box()["height"] >= 44 for button in page.locator("button").all())
 
 
-def test_it_cleans_up(show):
-    page = show(Listen(make_takes()))
+def test_it_cleans_up(open_widget):
+    page = open_widget(Listen(make_takes()))
     page.evaluate("cleanup()")
     assert page.locator(".li").count() == 0

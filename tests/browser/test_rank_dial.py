@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 
 import numpy as np
@@ -10,7 +11,6 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from tests.browser.harness import write_page
 from utils.widgets import RankDial
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -54,22 +54,9 @@ def widget(model, digits):
 
 
 @pytest.fixture
-def show(serve, open_page, widget, tmp_path):
-    """`page = show(**options)` opens the widget's page; afterwards, nothing may have gone wrong."""
-    write_page(tmp_path, widget)
-    with serve(tmp_path) as url:
-        nets = []
-
-        def show(**options):
-            page, net = open_page(**options)
-            nets.append(net)
-            page.goto(f"{url}/index.html")
-            page.wait_for_selector("html[data-up]")
-            return page
-
-        yield show
-        for net in nets:
-            net.assert_clean()
+def show(open_widget, widget):
+    """`page = show(**options)` opens the widget's page."""
+    return functools.partial(open_widget, widget)
 
 
 def set_ranks(page, *ranks):
