@@ -163,3 +163,14 @@ def test_bad_requests_for_noise_say_why():
         audio.make_noise("white", 1, rng)
     with pytest.raises(ValueError, match="not silent"):
         audio.make_babble([np.zeros(10), np.zeros(0)], 100, rng)
+
+
+@pytest.mark.parametrize("place", ["party", "restaurant", "babble"])
+def test_recorded_noise(place):
+    noise = audio.recorded_noise(place)
+    assert len(noise) > 10 * audio.RATE and audio.rms(noise) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_recorded_noise_that_is_not_there():
+    with pytest.raises(ValueError, match="phonlab"):
+        audio.recorded_noise("../../setup")

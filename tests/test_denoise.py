@@ -10,7 +10,6 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils import audio
 from utils.widgets import Denoise
 from utils.widgets.denoise import mu_law
 
@@ -67,14 +66,3 @@ def test_mu_law_is_right_to_one_level():
     value = (mu_law(x).astype(float) - 127) / 127
     back = np.sign(value) * (256 ** np.abs(value) - 1) / 255
     assert abs(back - x).max() < 0.025 and abs(back[500]) == 0
-
-
-@pytest.mark.parametrize("place", ["party", "restaurant", "babble"])
-def test_recorded_noise(place):
-    noise = audio.recorded_noise(place)
-    assert len(noise) > 10 * audio.RATE and audio.rms(noise) == pytest.approx(0.05, rel=1e-3)
-
-
-def test_recorded_noise_that_is_not_there():
-    with pytest.raises(ValueError, match="phonlab"):
-        audio.recorded_noise("../../setup")
