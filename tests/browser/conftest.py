@@ -32,6 +32,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps, for pages that are allowed one
 ]
 NO_BROWSER = (
     "no browser for tests/browser: install one with 'apt-get install chromium' or "

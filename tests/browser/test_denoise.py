@@ -73,7 +73,7 @@ def test_int8_weights_change_little(open_widget):
 
 def test_the_mixture_has_the_level_that_is_set(open_widget):
     page = open_widget(make_widget(snr=7.0))
-    clean = np.array(page.evaluate("[...document.querySelector('.dn').denoise.clean]"))
+    clean = get(page, "clean")
     noise = get(page, "noisy") - clean
     assert 20 * np.log10(audio.rms(clean) / audio.rms(noise)) == pytest.approx(7, abs=0.01)
 
@@ -89,7 +89,7 @@ def test_controls_reach_the_model(open_widget):
     assert state == ["hum", 1, 1]
     assert "Mains hum at 1 dB" in page.locator("[aria-live]").text_content()
     page.evaluate("model.set('snr', 12)")
-    page.wait_for_function("document.querySelector('.dn-snr').textContent === '12 dB'")
+    page.wait_for_function("document.querySelector('.dn .cw-value').textContent === '12 dB'")
 
 
 def test_it_plays_and_changes_tracks_with_the_keyboard(open_widget):
@@ -109,6 +109,22 @@ def test_without_a_microphone_it_says_so(open_widget):
     page = open_widget(make_widget())
     page.get_by_role("button", name="Record my voice").click()
     page.wait_for_function("document.querySelector('.dn-status').textContent.includes('recording')")
+
+
+def test_a_recording_becomes_the_clean_speech(open_widget):
+    widget = make_widget(noise="white", snr=10.0)
+    page = open_widget(widget, permissions=["microphone"])
+    clip, clean = page.evaluate("model.get('clip')"), get(page, "clean")
+    page.get_by_role("button", name="Record my voice").click()
+    page.wait_for_function("document.querySelector('.dn-status').textContent.includes('Recorded')")
+    chosen = page.get_by_label("Clean speech").locator("option:checked")
+    assert chosen.text_content() == "My recording"
+    own, noisy = get(page, "clean"), get(page, "noisy")
+    assert own.shape == clean.shape and (own != clean).any()
+    assert audio.rms(own) == pytest.approx(0.05, rel=1e-3)
+    assert 20 * np.log10(audio.rms(own) / audio.rms(noisy - own)) == pytest.approx(10, abs=0.01)
+    assert page.evaluate("model.get('clip')") == clip  # the recording stays in the page
+    assert page.get_by_role("button", name="Record my voice").is_enabled()
 
 
 @pytest.mark.parametrize("dark", [False, True])

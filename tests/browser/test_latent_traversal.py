@@ -165,7 +165,6 @@ def test_strips_show_what_the_decoder_draws(show, nets):
     other = int(np.argsort(-KL, kind="stable")[1])
     slider(page, other).focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(300)
     page.wait_for_selector("[data-strips=ready]")
     strip = page.evaluate(
         """() => {

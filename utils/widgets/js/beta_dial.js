@@ -1,6 +1,7 @@
 // beta_dial.js - a slider for beta moves one variational autoencoder along its rate-distortion curve.
 
 import { makeNet, toArrayBuffer } from "./engine.js";
+import { normal } from "./random.js";
 import { PIXELS, paintDigit, tile } from "./pictures.js";
 import { freshId, h, oncePerFrame, ready, svg } from "./dom.js";
 
@@ -33,14 +34,6 @@ function divergence(code) {
     sum += 0.5 * (Math.exp(logvar) + mu * mu - 1 - logvar);
   }
   return sum;
-}
-
-/** Numbers from the standard normal distribution (Box and Muller, 1958). */
-function standardNormal(count) {
-  return Float32Array.from({ length: count }, () => {
-    const radius = Math.sqrt(-2 * Math.log(1 - Math.random()));
-    return radius * Math.cos(2 * Math.PI * Math.random());
-  });
 }
 
 /** Two significant digits: 0.031, 0.50, 4.0, 30. */
@@ -313,7 +306,7 @@ function render({ model, el }) {
   }
 
   function drawCodes() {
-    z = standardNormal(z.length);
+    z = Float32Array.from({ length: z.length }, () => normal());
     refresh();
     live.textContent = "New samples from the prior.";
     model.set("_z", new DataView(z.slice().buffer));

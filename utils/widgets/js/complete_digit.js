@@ -5,7 +5,8 @@ import { SIDE } from "./mnist.js";
 import { PIXELS, paintDigit, tile } from "./pictures.js";
 import { afterQuiet, digitChooser } from "./latent.js";
 import { uniform } from "./random.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { rangeField } from "./fields.js";
+import { h, oncePerFrame, ready } from "./dom.js";
 
 const SIZE = 7; // a patch has 7 x 7 pixels, a picture 4 x 4 patches in reading order
 const PATCH = SIZE * SIZE;
@@ -120,17 +121,14 @@ function render({ model, el }) {
     caption.textContent = `Sample ${k + 1}`;
     canvas.setAttribute("aria-label", `Completion ${k + 1}`);
   });
-  const sliderId = freshId();
-  const shownTemperature = h("output", { class: "cd-value", for: sliderId });
-  const slider = h("input", {
-    type: "range",
-    id: sliderId,
+  const slider = rangeField({
+    name: "Temperature",
     min: 0,
     max: 1.5,
     step: 0.05,
-    value: temperature,
-    oninput() {
-      temperature = Number(slider.value);
+    text: (v) => v.toFixed(2),
+    onInput(v) {
+      temperature = v;
       again();
     },
   });
@@ -158,12 +156,7 @@ function render({ model, el }) {
       "div",
       { class: "cd-controls" },
       h("button", { type: "button", class: "cw-button", onclick: () => more() }, "Draw again"),
-      h(
-        "div",
-        { class: "cd-field" },
-        h("span", { class: "cd-line" }, h("label", { class: "cw-title", for: sliderId }, "Temperature"), shownTemperature),
-        slider,
-      ),
+      slider.element,
     ),
     h(
       "p",
@@ -209,9 +202,7 @@ function render({ model, el }) {
     );
     half.caption.textContent = k < 0 ? "Given" : `Given, of a ${labels[k]}`;
     chooser.mark(k);
-    shownTemperature.textContent = temperature.toFixed(2);
-    slider.value = temperature;
-    slider.setAttribute("aria-valuetext", temperature.toFixed(2));
+    slider.show(temperature);
     root.dataset.patches = drawings[0].patches.length;
   }
 

@@ -3,15 +3,12 @@
 import { makeNet, toArrayBuffer } from "./engine.js";
 import { PIXELS, paintDigit, tile } from "./pictures.js";
 import { afterQuiet, signed, stepWithKeys } from "./latent.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { normal } from "./random.js";
+import { rangeField, selectField } from "./fields.js";
+import { h, oncePerFrame, ready } from "./dom.js";
 
 const CLASSES = 10;
 const LARGEST = 4; // directions are moved by -4 to 4, standard deviations of the noise
-
-/** A sample from the standard normal distribution (Box and Muller). */
-function normal() {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-}
 
 function render({ model, el }) {
   const generator = makeNet(model.get("_generator"), model.get("_weights"));
@@ -42,26 +39,6 @@ function render({ model, el }) {
   const one = (k) => Array.from({ length: CLASSES }, (_, i) => Number(i === k));
 
   // -- elements
-  function range({ name, min, max, step, value, text, act }) {
-    const id = freshId();
-    const output = h("output", { class: "gd-value", for: id });
-    const input = h("input", { type: "range", id, min, max, step, value, oninput: () => act(Number(input.value)) });
-    return {
-      element: h(
-        "div",
-        { class: "gd-field" },
-        h("span", { class: "gd-line" }, h("label", { class: "cw-title", for: id }, name), output),
-        input,
-      ),
-      show(v) {
-        input.value = v;
-        output.textContent = text(v);
-        input.setAttribute("aria-valuetext", text(v));
-      },
-      input,
-    };
-  }
-
   const result = tile();
   const row = Array.from({ length: CLASSES }, (_, k) => {
     const part = tile();
@@ -79,52 +56,44 @@ function render({ model, el }) {
     canvas.removeAttribute("aria-label");
     canvas.setAttribute("aria-hidden", "true");
   }
-  const otherId = freshId();
-  const otherBox = h(
-    "select",
-    {
-      id: otherId,
-      class: "gd-select",
-      onchange() {
-        other = Number(otherBox.value);
-        changed();
-      },
+  const otherBox = selectField({
+    name: "Other label",
+    options: one(-1).map((_, k) => [String(k), String(k)]),
+    onChange(value) {
+      other = Number(value);
+      changed();
     },
-    ...one(-1).map((_, k) => h("option", { value: String(k) }, String(k))),
-  );
-  const mixer = range({
+  });
+  const mixer = rangeField({
     name: "Share of the other label",
     min: 0,
     max: 1,
     step: 0.01,
-    value: mixture,
     text: (v) => v.toFixed(2),
-    act(v) {
+    onInput(v) {
       mixture = v;
       changed();
     },
   });
-  const truncate = range({
+  const truncate = rangeField({
     name: "Truncation: the noise times",
     min: 0,
     max: 1.5,
     step: 0.05,
-    value: truncation,
     text: (v) => v.toFixed(2),
-    act(v) {
+    onInput(v) {
       truncation = v;
       changed();
     },
   });
   const movers = directions.map((_, k) => {
-    const mover = range({
+    const mover = rangeField({
       name: `Direction ${k + 1}`,
       min: -LARGEST,
       max: LARGEST,
       step: 0.05,
-      value: 0,
-      text: signed,
-      act(v) {
+        text: signed,
+      onInput(v) {
         moved[k] = v;
         changed();
       },
@@ -148,7 +117,7 @@ function render({ model, el }) {
         { class: "gd-result" },
         result.element,
         button("New noise", () => {
-          z = z.map(normal);
+          z = z.map(() => normal());
           moved = moved.map(() => 0);
           changed();
         }),
@@ -156,7 +125,7 @@ function render({ model, el }) {
       h(
         "div",
         { class: "gd-controls" },
-        h("div", { class: "gd-field" }, h("label", { class: "cw-title", for: otherId }, "Other label"), otherBox),
+        otherBox.element,
         mixer.element,
         truncate.element,
       ),
@@ -182,7 +151,7 @@ function render({ model, el }) {
       paintDigit(canvas, generate(one(k)));
       choice.setAttribute("aria-pressed", String(k === label));
     });
-    otherBox.value = String(other);
+    otherBox.show(String(other));
     mixer.show(mixture);
     truncate.show(truncation);
     movers.forEach((mover, k) => mover.show(moved[k]));

@@ -1,7 +1,8 @@
 // denoise.js - a clip, a noise, a level: the packed denoiser cleans the mixture in the page.
 
 import { makeNet, toArrayBuffer } from "./engine.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { h, oncePerFrame, ready } from "./dom.js";
+import { rangeField, selectField } from "./fields.js";
 import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft } from "./sound.js";
 import { uniform } from "./random.js";
 import { soundPlayer } from "./sound_player.js";
@@ -47,32 +48,32 @@ async function render({ model, el }) {
   let made = null;
 
   // -- elements
-  const select = (label, options, value, act) => {
-    const id = freshId();
-    const parts = options.map(([key, text]) => h("option", { value: key, selected: key === value }, text));
-    const element = h("select", { id, class: "dn-select", onchange: () => act(element.value) }, ...parts);
-    return { element, field: h("div", { class: "dn-field" }, h("label", { class: "cw-title", for: id }, label), element) };
-  };
-  const clipBox = select("Clean speech", names.map((name, k) => [String(k), name]), String(clip), (value) => {
-    clip = Number(value);
-    commit();
+  const clipBox = selectField({
+    name: "Clean speech",
+    options: names.map((name, k) => [String(k), name]),
+    onChange(value) {
+      clip = Number(value);
+      commit();
+    },
   });
-  const noiseBox = select("Noise", Object.entries(NOISES), noise, (value) => {
-    noise = value;
-    commit();
+  const noiseBox = selectField({
+    name: "Noise",
+    options: Object.entries(NOISES),
+    onChange(value) {
+      noise = value;
+      commit();
+    },
   });
-  const sliderId = freshId();
-  const snrText = h("output", { class: "dn-snr", for: sliderId });
-  const slider = h("input", {
-    type: "range",
-    id: sliderId,
+  const slider = rangeField({
+    name: "Signal-to-noise ratio",
     min: -5,
     max: 20,
     step: 1,
-    value: snr,
-    oninput: () => showSnr(Number(slider.value)),
-    onchange: () => {
-      snr = Number(slider.value);
+    text: (v) => `${String(v).replace("-", "−")} dB`,
+    spoken: (v) => `${v} decibels`,
+    onInput: (v) => slider.show(v),
+    onChange(v) {
+      snr = v;
       commit();
     },
   });
@@ -86,14 +87,9 @@ async function render({ model, el }) {
     h(
       "div",
       { class: "dn-controls" },
-      clipBox.field,
-      noiseBox.field,
-      h(
-        "div",
-        { class: "dn-field dn-wide" },
-        h("span", { class: "dn-line" }, h("label", { class: "cw-title", for: sliderId }, "Signal-to-noise ratio"), snrText),
-        slider,
-      ),
+      clipBox.element,
+      noiseBox.element,
+      slider.element,
     ),
     record,
     player.transport,
@@ -124,7 +120,7 @@ async function render({ model, el }) {
   }
 
   function draw() {
-    showSnr(snr);
+    slider.show(snr);
     const notes = { clean: "the target" };
     for (const key of ["noisy", "enhanced"]) notes[key] = `SI-SDR ${decibels(siSdr(made[key], made.clean))}`;
     player.set(made, notes);
@@ -133,11 +129,6 @@ async function render({ model, el }) {
   function sentence() {
     const [before, after] = ["noisy", "enhanced"].map((key) => siSdr(made[key], made.clean));
     return `${NOISES[noise]} at ${snr} dB: SI-SDR ${decibels(before)} noisy, ${decibels(after)} enhanced.`;
-  }
-
-  function showSnr(value) {
-    snrText.textContent = `${String(value).replace("-", "−")} dB`;
-    slider.setAttribute("aria-valuetext", `${value} decibels`);
   }
 
   async function recordOwn() {
@@ -170,8 +161,8 @@ async function render({ model, el }) {
         return;
       }
       own = all.map((v) => (v * 0.05) / loud);
-      if (clipBox.element.options.length === clips.length) {
-        clipBox.element.append(h("option", { value: String(clips.length) }, "My recording"));
+      if (clipBox.input.options.length === clips.length) {
+        clipBox.input.append(h("option", { value: String(clips.length) }, "My recording"));
       }
       clip = clips.length;
       say("Recorded; it stays in this page.");
@@ -192,9 +183,8 @@ async function render({ model, el }) {
   // -- in step with Python, and with other views of the same model
   function update() {
     compute();
-    clipBox.element.value = String(clip);
-    noiseBox.element.value = noise;
-    slider.value = snr;
+    clipBox.show(String(clip));
+    noiseBox.show(noise);
     draw();
     live.textContent = sentence();
   }

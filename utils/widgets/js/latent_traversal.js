@@ -14,16 +14,12 @@ import {
   signed,
   stepWithKeys,
 } from "./latent.js";
+import { normal } from "./random.js";
 
 const TILES = 7; // decoded digits along a slider
 const LARGEST = 3; // sliders go from -3 to 3, standard deviations of the prior
 const STEP = 0.1;
 const IN_VIEW = 8; // sliders above the fold
-
-/** A sample from the standard normal distribution (Box and Muller). */
-function normal() {
-  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-}
 
 /** Cross-entropy, in nats, of a picture of 0-255 under the decoder's logits: -log p(x | z). */
 function crossEntropy(image, logits) {
@@ -157,7 +153,7 @@ function render({ model, el }) {
         ),
         button("Reset to the code", () => moveAll(code.mean, "Back at the code.")),
         button("All to zero (prior mean)", () => moveAll(z.map(() => 0), "All dimensions at zero, the prior’s mean.")),
-        button("Sample from the prior", () => moveAll(z.map(normal), "A sample from the prior.")),
+        button("Sample from the prior", () => moveAll(z.map(() => normal()), "A sample from the prior.")),
       ),
     ),
     h(
@@ -217,6 +213,7 @@ function render({ model, el }) {
 
   function moved() {
     stripsJob.stop();
+    root.dataset.strips = "stale"; // until the job has looked
     redraw();
     settle();
   }

@@ -11,5 +11,5 @@ export function uniform(seed) {
   };
 }
 
-/** A standard normal number from a generator of uniform ones (Box and Muller). */
-export const normal = (random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+/** A standard normal number from a generator of uniform ones (Box and Muller, 1958). */
+export const normal = (random = Math.random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
