@@ -5,6 +5,7 @@
 
 from .base import WIDGETS, CourseWidget
 from .beta_dial import BetaDial
+from .centre_patch import CentrePatch
 from .complete_digit import CompleteDigit
 from .conditional_digits import ConditionalDigits
 from .denoise import Denoise
@@ -20,6 +21,7 @@ from .training_replay import TrainingReplay
 __all__ = [
     "WIDGETS",
     "BetaDial",
+    "CentrePatch",
     "CompleteDigit",
     "ConditionalDigits",
     "CourseWidget",

@@ -1,0 +1,121 @@
+"""CentrePatch in Chromium: its completions against PyTorch, the slider, accessibility, speed."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.strokes import STROKES, draw_with_mouse
+from tests.test_centre_patch import CURVE, classifier, generator, shortcut
+from utils.widgets import CentrePatch
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def widget(digits):
+    examples = digits[0][4000:4006], digits[1][4000:4006]
+    return CentrePatch(generator(), shortcut(), classifier(), *examples, CURVE, dtype="f32")
+
+
+@pytest.fixture
+def show(open_widget, widget):
+    """`page = show(**options)` opens the widget's page."""
+    return functools.partial(open_widget, widget)
+
+
+def frame(page):
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+
+
+def pictures(page):
+    frame(page)
+    return np.array(page.evaluate("document.querySelector('.cp').centrePatch.pictures"))
+
+
+def set_lambda(page, value):
+    page.evaluate(f"model.set('log_lambda', {value})")
+    page.wait_for_timeout(60)
+
+
+@pytest.mark.parametrize("log_lambda", [-2, 0.3, 2])
+def test_the_page_completes_what_pytorch_completes(show, widget, digits, log_lambda):
+    page = show()
+    set_lambda(page, log_lambda)
+    expected = widget.complete(digits[0][4000] / 255, widget.z, log_lambda)
+    assert np.abs(pictures(page) - 255 * expected.reshape(6, 784)).max() <= 1
+
+
+def test_the_centre_error_and_the_reader_are_right(show, widget, digits):
+    page = show()
+    set_lambda(page, 1)
+    image = digits[0][4000] / 255
+    made = widget.complete(image, widget.z, 1)
+    error = ((made - image)[:, 9:19, 9:19] ** 2).mean()
+    numbers = page.locator(".cp-numbers b").all_text_contents()
+    assert float(numbers[0]) == pytest.approx(error, abs=2e-4)
+    with torch.no_grad():
+        read = classifier()(torch.tensor(made.reshape(6, 784))).argmax(1).numpy()
+    captions = page.locator(".cp-tiles figcaption").all_text_contents()[1:]
+    assert [int(caption.split(",")[0]) for caption in captions] == read.tolist()
+    assert numbers[1] == f"{(read == digits[1][4000]).sum()} of 6"
+
+
+def test_the_slider_is_logarithmic_and_reaches_python(show):
+    page = show()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    frame(page)
+    assert page.locator(".cw-value").text_content() == "100"
+    assert "centre error 0.010" in page.locator(".cp-everywhere").text_content()
+    page.keyboard.press("Home")
+    frame(page)
+    assert page.locator(".cw-value").text_content() == "0.010"
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(400)
+    assert page.locator(".cw-value").text_content() == "0.10"
+    assert page.evaluate("model.get('log_lambda')") == pytest.approx(-1)
+    assert "Lambda 0.10" in page.locator(".cp > [aria-live]").text_content()
+
+
+def test_choosing_drawing_and_new_noise(show, digits):
+    page = show()
+    button = page.get_by_role("button", name=f"Test digit 3, labelled {digits[1][4002]}")
+    button.click()
+    before = pictures(page)
+    assert button.get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="New noise").click()
+    assert (pictures(page) != before).any()
+    page.locator("summary", has_text="draw a digit").click()
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[7][0])
+    frame(page)
+    assert page.locator("[aria-pressed=true]").count() == 0
+    assert page.locator(".cp-numbers b").nth(1).text_content() == "–"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_accessible_and_inside_the_page(show, options, dark):
+    page = show(**options)
+    if dark:
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_change_is_quick(show):
+    page = show()
+    assert float(page.locator(".cp").get_attribute("data-ms")) < 150
+
+
+def test_it_cleans_up(show):
+    page = show()
+    page.evaluate("cleanup()")
+    assert page.evaluate("model.listeners") == 0 and page.locator(".cp").count() == 0

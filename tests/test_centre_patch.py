@@ -1,0 +1,110 @@
+"""CentrePatch's Python side: what travels, what does not fit, the picture."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import torch
+import traitlets as t
+from PIL import Image
+from torch import nn
+
+from utils.widgets import CentrePatch
+
+DIM = 5
+CURVE = [(0.01, 0.3, 2.0, 0.05), (1, 0.05, 1.0, 0.04), (100, 0.01, 1.5, 0.03)]
+
+
+class FiLM(nn.Module):
+    def __init__(self, features):
+        super().__init__()
+        self.to_scale_shift = nn.Linear(1, 2 * features)
+
+    def forward(self, x, condition):
+        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class Conditional(nn.Sequential):
+    def forward(self, x, condition):
+        for layer in self:
+            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
+        return x
+
+
+def generator(inputs=100 + DIM, outputs=784, last=nn.Identity):
+    torch.manual_seed(0)
+    return Conditional(nn.Linear(inputs, 20), FiLM(20), nn.ReLU(), nn.Linear(20, outputs), last())
+
+
+def shortcut(outputs=100):
+    torch.manual_seed(2)
+    return Conditional(nn.Linear(100, outputs), FiLM(outputs))
+
+
+def classifier(outputs=10):
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(784, outputs))
+
+
+def digits(count=3):
+    rng = np.random.default_rng(0)
+    return rng.random((count, 28, 28)), np.arange(count)
+
+
+def widget(**changes):
+    examples, labels = digits()
+    arguments = {"generator": generator(), "shortcut": shortcut(), "classifier": classifier()}
+    arguments |= {"examples": examples, "example_labels": labels, "curve": CURVE} | changes
+    return CentrePatch(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"generator": generator(100)}, "then noise"),
+        ({"generator": generator(outputs=783)}, "784 logits"),
+        ({"generator": generator(last=nn.Sigmoid)}, "without a sigmoid"),
+        ({"generator": nn.Sequential(nn.Linear(105, 784))}, "FiLM"),
+        ({"shortcut": nn.Sequential(nn.Linear(100, 100))}, "FiLM"),
+        ({"shortcut": shortcut(99)}, "not 100"),
+        ({"classifier": classifier(9)}, "ten logits"),
+        ({"curve": CURVE[:1]}, "two rows"),
+        ({"curve": [row[:3] for row in CURVE]}, "two rows"),
+        ({"curve": CURVE[::-1]}, "rise"),
+        ({"curve": [(0, 1, 1, 1), (1, 1, 1, 1)]}, "positive"),
+        ({"curve": [(1, np.nan, 1, 1), (2, 1, 1, 1)]}, "two rows"),
+        ({"example_labels": [1]}, "3 pictures"),
+    ],
+)
+def test_what_does_not_fit_is_an_error(changes, message):
+    with pytest.raises(ValueError, match=message):
+        widget(**changes)
+
+
+def test_traits_are_checked():
+    one = widget()
+    assert one.log_lambda == 0
+    for name, value in (("log_lambda", 2.1), ("log_lambda", np.nan), ("image", np.zeros(3))):
+        with pytest.raises(t.TraitError):
+            setattr(one, name, value)
+
+
+def test_it_completes_what_the_generator_gives():
+    one, image = widget(), digits()[0][1]
+    made = one.complete(image, one.z, 0.5)
+    patch = np.repeat(image[9:19, 9:19].reshape(1, 100), 6, axis=0)
+    with torch.no_grad():
+        both = torch.tensor(np.concatenate([patch, one.z], 1), dtype=torch.float32)
+        condition = torch.full((6, 1), 0.5)
+        logits = generator()(both, condition).view(-1, 28, 28)
+        inside = shortcut()(both[:, :100], condition).view(-1, 10, 10)
+        expected = (logits + nn.functional.pad(inside, (9, 9, 9, 9))).sigmoid().numpy()
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_static_picture():
+    picture = Image.open(io.BytesIO(widget().poster()))
+    assert picture.size == (3 * (7 * 30 - 2), 3 * (5 * 30 - 2))

@@ -1,0 +1,149 @@
+"""The λ slider: one generator, told λ, completes a digit around its middle."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import traitlets as t
+
+from .base import CourseWidget
+from .latent import digit_sheet, frozen, png
+from .pack import pack
+from .pictures import DigitImage, as_bytes, as_labels
+
+PATCH, PIXELS, SAMPLES = 100, 784, 6
+CENTRE = slice(9, 19)  # rows and columns of the patch
+
+
+class CentrePatch(CourseWidget, front="centre_patch.js"):
+    """Give the middle of a digit and λ, and see six completions.
+
+    generator
+        A net with a condition (see `pack`) from (N, 100 + latent_dim), the patch row by row and
+        then noise, to the logits of 784 pixels. The condition, (N, 1), is log10(λ).
+    shortcut
+        A net with the same condition from the patch, (N, 100), to 100 numbers, which are added to
+        the logits of the patch's pixels. The widget keeps copies of both.
+    classifier
+        An `nn.Sequential` from (N, 784) pixels to ten logits, which reads the completions.
+    examples, example_labels
+        Test digits to take the patch from, (N, 28, 28) or (N, 784), uint8 or in [0, 1].
+    curve
+        At least two rows (λ, centre error, Fréchet distance, variance outside the patch) of this
+        generator, measured on the test set, λ rising. λ runs from the first to the last; in
+        between, the figures are interpolated, linearly in log(λ).
+    seed
+        Of the noise at the start.
+
+    With a kernel, `widget.image` (28, 28), whose middle is given, and `widget.log_lambda` follow
+    the page and can be set.
+    """
+
+    _generator = t.Dict().tag(sync=True)
+    _generator_weights = t.Bytes().tag(sync=True)
+    _shortcut = t.Dict().tag(sync=True)
+    _shortcut_weights = t.Bytes().tag(sync=True)
+    _classifier = t.Dict().tag(sync=True)
+    _classifier_weights = t.Bytes().tag(sync=True)
+    _examples = t.Bytes().tag(sync=True)
+    _example_labels = t.List(t.Int()).tag(sync=True)
+    _curve = t.List(t.List(t.Float())).tag(sync=True)
+    _z = t.Bytes().tag(sync=True)
+    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    log_lambda = t.Float(0.0).tag(sync=True)
+    alt = (
+        "A slider for λ, the middle of a digit, and six completions. The picture shows one row per "
+        "λ, from small to large: the given middle, then completions."
+    )
+
+    def __init__(
+        self,
+        generator,
+        shortcut,
+        classifier,
+        examples,
+        example_labels,
+        curve,
+        *,
+        seed: int = 0,
+        dtype: str = "i8",
+        alt: str | None = None,
+    ):
+        first = next(generator.parameters()).shape[1]
+        if first <= PATCH:
+            raise ValueError(f"the generator takes {first} values: 100 of the patch, then noise")
+        spec, weights = pack(generator, (first,), dtype)
+        direct, direct_weights = pack(shortcut, (PATCH,), dtype)
+        if not spec.get("condition") == direct.get("condition") == 1:
+            raise ValueError("both nets must have FiLM layers told one number, log10(λ)")
+        if spec["output"] != PIXELS or spec["layers"][-1]["op"] == "sigmoid":
+            raise ValueError("the generator must end in 784 logits, without a sigmoid")
+        if direct["output"] != PATCH:
+            raise ValueError(f"the shortcut gives {direct['output']} numbers, not 100")
+        reader, reader_weights = pack(classifier, (PIXELS,), dtype)
+        if reader["output"] != 10 or reader["layers"][-1]["op"] == "softmax":
+            raise ValueError("the classifier must end in ten logits, without a softmax")
+        rows = np.asarray(curve, dtype=float)
+        if rows.ndim != 2 or rows.shape[1] != 4 or len(rows) < 2 or not np.isfinite(rows).all():
+            raise ValueError("curve must have two rows or more of (λ, error, distance, variance)")
+        if rows[0, 0] <= 0 or (np.diff(rows[:, 0]) <= 0).any():
+            raise ValueError("λ must be positive and rise from row to row")
+        rows[:, 0] = np.log10(rows[:, 0])
+        pictures = as_bytes(examples, "examples")
+        self._net, self._direct = frozen(generator), frozen(shortcut)
+        self.latent_dim = first - PATCH
+        z = np.random.default_rng(seed).standard_normal((SAMPLES, self.latent_dim))
+        super().__init__(
+            _generator=spec,
+            _generator_weights=weights,
+            _shortcut=direct,
+            _shortcut_weights=direct_weights,
+            _classifier=reader,
+            _classifier_weights=reader_weights,
+            _examples=pictures.tobytes(),
+            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            _curve=rows.tolist(),
+            _z=z.astype("<f4").tobytes(),
+            image=pictures[0],
+            log_lambda=float(min(max(0.0, rows[0, 0]), rows[-1, 0])),
+            alt=alt,
+        )
+
+    @t.validate("log_lambda")
+    def _check_lambda(self, proposal):
+        low, high = self._curve[0][0], self._curve[-1][0]
+        if not (math.isfinite(proposal["value"]) and low <= proposal["value"] <= high):
+            raise t.TraitError(f"log_lambda must be {low:g} to {high:g}")
+        return proposal["value"]
+
+    @property
+    def z(self) -> np.ndarray:
+        """The noise at the start: float32 (6, latent_dim)."""
+        return np.frombuffer(self._z, "<f4").reshape(SAMPLES, -1)
+
+    def complete(self, image, z, log_lambda: float) -> np.ndarray:
+        """Completions (N, 28, 28) of the middle of an image (28, 28), for noise (N, latent_dim)."""
+        import torch
+
+        patch = np.repeat(np.asarray(image, "f4")[CENTRE, CENTRE].reshape(1, -1), len(z), axis=0)
+        both = torch.from_numpy(np.concatenate([patch, np.asarray(z, "f4")], axis=1))
+        condition = torch.full((len(z), 1), float(log_lambda))
+        with torch.inference_mode():
+            logits = self._net(both, condition).reshape(-1, 28, 28).clone()
+            direct = self._direct(both[:, :PATCH], condition)
+            logits[:, CENTRE, CENTRE] += direct.reshape(-1, 10, 10)
+        return logits.sigmoid().numpy()
+
+    def poster(self) -> bytes:
+        """Five values of λ in rows: the given middle, then the six completions."""
+        from PIL import Image
+
+        given = np.zeros((28, 28))
+        given[CENTRE, CENTRE] = self.image[CENTRE, CENTRE]
+        rows = [
+            [given, *self.complete(self.image, self.z, value)]
+            for value in np.linspace(self._curve[0][0], self._curve[-1][0], 5)
+        ]
+        sheet = Image.fromarray(digit_sheet(np.array(rows), gap=2))
+        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
