@@ -46,7 +46,7 @@ test-fast: $(FULL)/installed
 	$(FULL)/bin/python -m pytest -m "not browser and not slow"
 
 notebooks: $(FULL)/installed
-	$(FULL)/bin/python -m utils.notebooks execute full
+	$(FULL)/bin/python -m book.notebooks execute full
 
 lint: $(FULL)/installed
 	$(FULL)/bin/ruff check .

@@ -21,7 +21,7 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--full-run"):
         return
-    from utils.notebooks import quick_parameters
+    from book.notebooks import quick_parameters
 
     for item in items:
         cell = getattr(item, "cell", None)  # nbval's items hold their notebook cell

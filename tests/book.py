@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-SOURCES = ("_config.yml", "_toc.yml", "intro.md", "references.bib", "chapters", "_book")
+SOURCES = ("_config.yml", "_toc.yml", "intro.md", "references.bib", "chapters", "book")
 COMMAND = "from jupyter_book.cli.main import main; main()"  # the package has no 'python -m'
 
 

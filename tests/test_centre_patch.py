@@ -11,7 +11,7 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils.widgets import CentrePatch
+from widgets import CentrePatch
 
 DIM = 5
 CURVE = [(0.01, 0.3, 2.0, 0.05), (1, 0.05, 1.0, 0.04), (100, 0.01, 1.5, 0.03)]

@@ -11,7 +11,7 @@ import sys
 import nbformat
 import pytest
 
-from utils import notebooks, results
+from book import notebooks, records
 
 ROOT = notebooks.ROOT
 CHAPTERS = notebooks.chapters()
@@ -92,7 +92,7 @@ def test_chapter_is_in_order(chapter):
 
 
 def test_record_is_complete_and_inside_what_it_expects(chapter):
-    record = results.read(chapter)
+    record = records.read(chapter)
     assert record["run"] == "full" and record["chapter"] == chapter.name[:2]
     bibliography = (ROOT / "references.bib").read_text(encoding="utf8")
     for row in record["results"]:
@@ -167,7 +167,7 @@ def test_chapter_runs_reduced_and_offline(chapter, tmp_path, monkeypatch):
     monkeypatch.setenv("DL_COURSE_OFFLINE", "1")
     before = chapter.read_bytes()
     nb = notebooks.execute(chapter, "quick", tmp_path / chapter.name, timeout=300)
-    assert results.read(tmp_path / chapter.name)["run"] == "quick, offline subset"
+    assert records.read(tmp_path / chapter.name)["run"] == "quick, offline subset"
     assert not any(o.output_type == "error" for c in nb.cells for o in c.get("outputs", []))
     assert chapter.read_bytes() == before
     print(f"{chapter.stem}: {60 * nb.metadata['course']['minutes']:.0f} s reduced")
@@ -222,7 +222,8 @@ def run_nbval(folder):
 def test_planted_bugs_turn_a_strict_cell_red(number, tmp_path):
     """All copies run in one call: the untouched one must pass and each planted one must fail."""
     (path,) = notebooks.chapters([number])
-    (tmp_path / "utils").symlink_to(ROOT / "utils")
+    for package in ("utils", "widgets"):
+        (tmp_path / package).symlink_to(ROOT / package)
     (tmp_path / ".course-root").touch()
     (tmp_path / "chapters").mkdir()
     bugs = {f"bug{i}": bug[1:] for i, bug in enumerate(PLANTED) if bug[0] == number}

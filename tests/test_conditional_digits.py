@@ -11,7 +11,7 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils.widgets import ConditionalDigits
+from widgets import ConditionalDigits
 
 DIM = 6
 

@@ -10,8 +10,8 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils.widgets import Denoise
-from utils.widgets.denoise import mu_law
+from widgets import Denoise
+from widgets.denoise import mu_law
 
 SAMPLES = 1024
 

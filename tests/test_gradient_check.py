@@ -12,7 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from utils import notebooks
+from book import notebooks
 
 CHECKS = {
     "03": (

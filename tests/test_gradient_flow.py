@@ -10,8 +10,8 @@ import torch
 import traitlets as t
 from PIL import Image
 
-from utils.widgets import GradientFlow
-from utils.widgets import gradient_flow as gf
+from widgets import GradientFlow
+from widgets import gradient_flow as gf
 
 
 def digits(count=12, seed=0):

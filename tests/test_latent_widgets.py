@@ -12,7 +12,7 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils.widgets import LatentPlane, LatentTraversal
+from widgets import LatentPlane, LatentTraversal
 
 RNG = np.random.default_rng(0)
 IMAGES, IMAGE_LABELS = RNG.random((6, 28, 28)), [3, 1, 4, 1, 5, 9]

@@ -10,7 +10,7 @@ import soundfile
 from PIL import Image
 
 from utils import audio
-from utils.widgets import Listen
+from widgets import Listen
 
 SAMPLES = 20_000
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from utils import notebooks
+from book import notebooks
 
 ROOT = notebooks.ROOT
 CHAPTERS = notebooks.chapters()
@@ -277,5 +277,5 @@ def test_set_up_cell_fetches_the_course_into_an_empty_folder(path, copy, tmp_pat
 
 def test_readme_table_is_made_from_the_records():
     text = (ROOT / "README.md").read_text(encoding="utf8")
-    assert notebooks.readme(text) == text, "run 'python -m utils.notebooks readme'"
+    assert notebooks.readme(text) == text, "run 'python -m book.notebooks readme'"
     assert all(path.name in text for path in CHAPTERS)

@@ -11,7 +11,7 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
-from utils.widgets import RankDial
+from widgets import RankDial
 
 SPECTRA = [list(range(12, 0, -1))] * 2
 

@@ -109,7 +109,7 @@ def imported() -> dict[str, str]:
 
 
 def test_whatever_is_imported_is_required():
-    own = {"utils", "tests", "conftest", "harness", "strokes"}
+    own = {"utils", "widgets", "book", "tests", "conftest", "harness", "strokes"}
     standard = {canonicalize_name(name) for name in sys.stdlib_module_names}
     third_party = set(imported()) - own - standard - IMPLIED
     everything = requirements("requirements.txt") | requirements("requirements-book.txt")
@@ -154,7 +154,7 @@ def test_licences():
 
 def test_readme_says_how():
     text = read("README.md")
-    for needed in ("make book", "make test", "Colab", "Sangzun Park", "_book/screenshot.png",
+    for needed in ("make book", "make test", "Colab", "Sangzun Park", "book/screenshot.png",
                    "<!-- chapters:start -->", "<!-- chapters:end -->"):  # fmt: skip
         assert needed in text, needed
 
@@ -184,7 +184,7 @@ def commands(workflow: dict) -> list[str]:
 
 
 def notebook_commands() -> set[str]:
-    return set(re.findall(r'add_parser\(\s*"(\w+)"', read("utils/notebooks.py")))
+    return set(re.findall(r'add_parser\(\s*"(\w+)"', read("book/notebooks.py")))
 
 
 def test_ci_runs_the_command_of_the_readme():
@@ -205,7 +205,7 @@ def test_workflow(path):
     for line in commands(workflow):
         for target in re.findall(r"\bmake ([\w./-]+)", line):
             assert target in make_targets(), line
-        for command in re.findall(r"utils\.notebooks (\w+)", line):
+        for command in re.findall(r"book\.notebooks (\w+)", line):
             assert command in notebook_commands(), line
         for file in re.findall(r"pytest (\S+\.py)", line):
             assert (ROOT / file).is_file(), line
@@ -218,7 +218,7 @@ def test_commands_in_the_documents_exist():
     for file in ("README.md", "CONTRIBUTING.md", "chapters/how_to_run.md"):
         for target in re.findall(r"`make ([\w-]+)", read(file)):
             assert target in make_targets(), f"{file}: make {target}"
-        for command in re.findall(r"python -m utils\.notebooks (\w+)", read(file)):
+        for command in re.findall(r"python -m book\.notebooks (\w+)", read(file)):
             assert command in notebook_commands(), f"{file}: {command}"
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from book import records
 from utils import results
 from utils.results import Results, result
 
@@ -99,7 +100,7 @@ def notebook(folder, record, name="01_x.ipynb"):
 
 def test_collect_reads_full_records(tmp_path):
     notebook(tmp_path, table().record())
-    (record,) = results.collect(tmp_path)
+    (record,) = records.collect(tmp_path)
     assert record["title"] == "A title" and record["chapter"] == "01"
 
 
@@ -107,4 +108,4 @@ def test_collect_reads_full_records(tmp_path):
 def test_reduced_and_offline_runs_are_not_published(tmp_path, of):
     notebook(tmp_path, table(**of).record())
     with pytest.raises(ValueError, match="execute full 01"):
-        results.collect(tmp_path)
+        records.collect(tmp_path)

@@ -10,7 +10,7 @@ import pytest
 import traitlets as t
 from PIL import Image
 
-from utils.widgets import TrainingReplay
+from widgets import TrainingReplay
 
 
 def recording(steps=(0, 1, 4, 20), units=3, seed=0):

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
-from utils.widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
-from utils.widgets.base import FRONT, bundle
-from utils.widgets.pack import HANDLERS
+from widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
+from widgets.base import FRONT, bundle
+from widgets.pack import HANDLERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -310,7 +310,7 @@ def test_what_cannot_be_packed_says_why(net, shape, options, message):
 
 def test_each_op_has_a_forward_pass_in_the_engine():
     ops = re.findall(
-        r"^  (\w+)(?:\(|:|,)", (FRONT / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
+        r"^  (\w+)(?:\(|:|,)", (FRONT / "lib" / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
     )
     nets = {
         "Linear": S(nn.Linear(3, 3)),
@@ -336,7 +336,7 @@ def test_each_op_has_a_forward_pass_in_the_engine():
 
 
 def test_importing_the_widgets_does_not_import_torch():
-    code = "import sys, utils.widgets; assert 'torch' not in sys.modules"
+    code = "import sys, widgets; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 

@@ -1,1 +1,1 @@
-"""What the chapters share: data, seeds, figures, results, widgets.  Models are in the chapters."""
+"""What the chapters call: data, sound, seeds, plots, results.  Models are in the chapters."""

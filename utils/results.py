@@ -4,27 +4,39 @@ The last cell of a chapter displays one ``Results``, which puts both into the sa
 table, and a record under the MIME type ``application/vnd.course.results+json``.  The page of
 results and the README's table are made from the committed records: no figure is typed by hand.
 
-Only the standard library is imported: the book is built where neither NumPy nor torch is installed.
+Importing it needs the standard library only: the book is built where no NumPy or torch is.
 """
 
 from __future__ import annotations
 
 import html
-import json
 import math
 import statistics
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 MIME = "application/vnd.course.results+json"
 
-# Two-sided 95 % points of Student's t distribution for 1, 2, ... degrees of freedom.
-_STUDENT_T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+@dataclass(frozen=True)
+class Baseline:
+    """The trivial method that has to be beaten, and its figure."""
+
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A published figure: what it is, its key in ``references.bib``; value None where none is."""
+
+    name: str
+    cite: str
+    value: float | None
 
 
 @dataclass(frozen=True)
 class Result:
-    """One metric of a chapter, with everything needed to judge it.
+    """One metric of a chapter, with everything needed to judge it, nested as it is recorded.
 
     Attributes
     ----------
@@ -36,8 +48,8 @@ class Result:
     values: the repetitions themselves.
     over: what was repeated: ``"seeds"`` (trainings) or ``"repeats"`` (timings).
     expected: (low, high), the range in which a full run on another machine should fall.
-    baseline, baseline_name: the trivial method that has to be beaten.
-    anchor, cite, anchor_name: a published figure, its key in ``references.bib`` and what it is.
+    baseline: the trivial method that has to be beaten.
+    anchor: a published figure.
     unit: ``""`` for fractions and ratios, else ``"s"``, ``"dB"`` ...
     better: ``"higher"`` or ``"lower"``.
     """
@@ -49,11 +61,8 @@ class Result:
     values: tuple[float, ...]
     over: str
     expected: tuple[float, float]
-    baseline: float
-    baseline_name: str
-    anchor: float | None
-    anchor_name: str
-    cite: str
+    baseline: Baseline
+    anchor: Anchor
     unit: str
     better: str
 
@@ -76,6 +85,8 @@ def result(
     (name, value, citation key).  Raises ValueError for no values, values that are not finite, or
     an unknown ``better`` or ``over``.
     """
+    from scipy import stats
+
     values = tuple(float(v) for v in values)
     if not values or not all(map(math.isfinite, values)):
         raise ValueError(f"{metric}: one finite value per repetition is needed, not {values}")
@@ -84,8 +95,8 @@ def result(
     n = len(values)
     half_width = None
     if n > 1:
-        t = _STUDENT_T_95[min(n - 1, len(_STUDENT_T_95)) - 1]
-        half_width = t * statistics.stdev(values) / math.sqrt(n)
+        half_width = float(stats.t.ppf(0.975, n - 1)) * statistics.stdev(values) / math.sqrt(n)
+    name, value, cite = anchor
     return Result(
         metric=metric,
         label=label,
@@ -94,11 +105,8 @@ def result(
         values=values,
         over=over,
         expected=tuple(map(float, expected)),
-        baseline=float(baseline[1]),
-        baseline_name=baseline[0],
-        anchor=None if anchor[1] is None else float(anchor[1]),
-        anchor_name=anchor[0],
-        cite=anchor[2],
+        baseline=Baseline(baseline[0], float(baseline[1])),
+        anchor=Anchor(name, cite, None if value is None else float(value)),
         unit=unit,
         better=better,
     )
@@ -116,17 +124,9 @@ class Results:
 
     def record(self) -> dict:
         """Return the JSON record: what the book and the tests read."""
-        rows = []
-        for r in self.results:
-            row = asdict(r)
-            row[row.pop("over")] = len(r.values)
-            row["baseline"] = {"name": row.pop("baseline_name"), "value": row["baseline"]}
-            row["anchor"] = {
-                "name": row.pop("anchor_name"),
-                "cite": row.pop("cite"),
-                "value": row["anchor"],
-            }
-            rows.append(row)
+        rows = [asdict(r) for r in self.results]
+        for row in rows:
+            row[row.pop("over")] = len(row["values"])
         offline = self.data in ("offline subset", "synthetic")  # not what is published
         run = f"{self.run}, offline subset" if offline else self.run
         return {"chapter": self.chapter, "run": run, "results": rows}
@@ -178,59 +178,36 @@ def format_value(row: dict) -> str:
     return f"{text} {row['unit']}".strip().replace("-", "−")
 
 
+HEAD = ("Metric", "This run", "Repeated", "Expected", "Trivial baseline", "Published anchor")
+
+
+def cells(row: dict) -> tuple[str, ...]:
+    """Return one recorded result as plain text, a cell for each column of ``HEAD``."""
+    low, high = row["expected"]
+    over = "seeds" if "seeds" in row else "repeats"
+    anchor, baseline, unit = row["anchor"], row["baseline"], row["unit"]
+    figure = "" if anchor["value"] is None else f"{number(anchor['value'], unit)} "
+    return (
+        f"{row['label']} {'↑' if row['better'] == 'higher' else '↓'}",
+        format_value(row),
+        f"{row[over]} {over}" if row[over] > 1 else f"1 {over[:-1]}",
+        f"{number(low)} to {number(high)} {unit}".strip(),
+        f"{number(baseline['value'], unit)} ({baseline['name']})",
+        f"{figure}({anchor['name']})" if figure else anchor["name"],
+    )
+
+
 def html_table(record: dict) -> str:
     """Return the reader's table of one record."""
-    head = ("Metric", "This run", "Repeated", "Expected", "Trivial baseline", "Published anchor")
     lines = [
         '<div class="course-results-scroll" tabindex="0" role="region" aria-label="Results">',
         '<table class="course-results"><thead><tr>',
-        *(f'<th scope="col">{h}</th>' for h in head),
+        *(f'<th scope="col">{h}</th>' for h in HEAD),
         "</tr></thead><tbody>",
     ]
     for row in record["results"]:
-        low, high = row["expected"]
-        arrow = "↑" if row["better"] == "higher" else "↓"
-        over = "seeds" if "seeds" in row else "repeats"
-        anchor, base, unit = row["anchor"], row["baseline"], row["unit"]
-        cells = (
-            format_value(row),
-            f"{row[over]} {over}" if row[over] > 1 else f"1 {over[:-1]}",
-            f"{number(low)} to {number(high)} {unit}".strip(),
-            f"{number(base['value'], unit)} ({base['name']})",
-            anchor["name"]
-            if anchor["value"] is None
-            else f"{number(anchor['value'], unit)} ({anchor['name']})",
-        )
-        lines.append(f'<tr><th scope="row">{html.escape(row["label"])} {arrow}</th>')
-        lines += [f"<td>{html.escape(c)}</td>" for c in cells]
+        label, *values = map(html.escape, cells(row))
+        lines.append(f'<tr><th scope="row">{label}</th>')
+        lines += [f"<td>{value}</td>" for value in values]
         lines.append("</tr>")
     return "".join([*lines, "</tbody></table></div>"])
-
-
-def read(notebook: Path) -> dict | None:
-    """Return the record in a notebook's outputs, or None where it has none."""
-    for cell in json.loads(Path(notebook).read_text(encoding="utf8"))["cells"]:
-        for output in cell.get("outputs", []):
-            if MIME in output.get("data", {}):
-                return output["data"][MIME]
-    return None
-
-
-def collect(chapters: Path) -> list[dict]:
-    """Return the records of all chapters, in order, each with the chapter's ``title`` and ``path``.
-
-    Raises ValueError for a chapter without a record, or whose record is not of the full run.
-    """
-    records = []
-    for path in sorted(Path(chapters).glob("[0-9][0-9]_*.ipynb")):
-        record = read(path)
-        if record is None or record["run"] != "full":
-            raise ValueError(
-                f"{path.name} carries no results of a full run: "
-                f"run 'python -m utils.notebooks execute full {path.name[:2]}'"
-            )
-        cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-        text = next("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-        title = next(line[2:].strip() for line in text.splitlines() if line.startswith("# "))
-        records.append({**record, "title": title, "path": path})
-    return records

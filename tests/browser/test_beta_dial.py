@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from tests.browser.harness import write_page
-from utils.widgets import BetaDial
+from widgets import BetaDial
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 LATENT_DIM = 8

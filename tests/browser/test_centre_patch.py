@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.test_centre_patch import CURVE, classifier, generator, shortcut
-from utils.widgets import CentrePatch
+from widgets import CentrePatch
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 

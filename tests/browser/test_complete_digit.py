@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.test_complete_digit import PLACE, nets
-from utils.widgets import CompleteDigit
+from widgets import CompleteDigit
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 POSITIONS = np.random.default_rng(0).normal(size=(16, PLACE))

@@ -10,7 +10,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from utils.widgets import ConditionalDigits
+from widgets import ConditionalDigits
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DIM, SCALE = 8, 4.0

@@ -10,7 +10,7 @@ from torch import nn
 
 from tests.browser.test_engine import Residual
 from utils import audio
-from utils.widgets import Denoise
+from widgets import Denoise
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 WINDOW, HOP, SAMPLES = 512, 128, 128 * 159

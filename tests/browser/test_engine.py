@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from tests.browser.strokes import STROKES
-from utils.widgets import pack
-from utils.widgets.base import FRONT
+from widgets import pack
+from widgets.base import FRONT
 
 
 class Residual(nn.Module):
@@ -39,8 +39,8 @@ async ([spec, weights, inputs, conditions]) => {
 
 @pytest.fixture
 def page(serve, open_page):
-    """A page from whose address the modules in utils/widgets/js can be imported."""
-    with serve(FRONT) as url:
+    """A page from whose address the modules in widgets/js/lib can be imported."""
+    with serve(FRONT / "lib") as url:
         page, net = open_page()
         page.goto(f"{url}/engine.js")
         yield page

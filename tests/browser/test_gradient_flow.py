@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from utils.widgets import GradientFlow
+from widgets import GradientFlow
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 START = {"depth": 20, "activation": "tanh", "gain": 1.0}

@@ -13,7 +13,7 @@ from torch import nn
 
 from tests.browser.harness import write_page
 from tests.browser.strokes import STROKES, draw_with_mouse
-from utils.widgets import LatentTraversal
+from widgets import LatentTraversal
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 DIM = 16

@@ -11,7 +11,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from utils.widgets import RankDial
+from widgets import RankDial
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 RANK = 8

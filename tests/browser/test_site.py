@@ -224,5 +224,5 @@ def test_screenshot_for_the_readme(chapter):
     page.mouse.up()
     page.mouse.move(5, 5)
     page.wait_for_timeout(300)  # the last frame
-    page.screenshot(path=book.ROOT / "_book" / "screenshot.png")
+    page.screenshot(path=book.ROOT / "book" / "screenshot.png")
     net.assert_clean()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from utils.widgets import TrainingReplay
+from widgets import TrainingReplay
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 STEPS = (0, 1, 2, 5, 10, 30, 100, 1200)

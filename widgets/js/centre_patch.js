@@ -1,12 +1,12 @@
 // centre_patch.js - the middle of a digit is given; a slider says how closely the rest must keep to it.
 
-import { makeNet, sigmoid, softmax, toArrayBuffer } from "./engine.js";
-import { SIDE } from "./mnist.js";
-import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { afterQuiet, digitChooser, stepWithKeys } from "./latent.js";
-import { normal } from "./random.js";
-import { rangeField } from "./fields.js";
-import { h, oncePerFrame, percent, ready } from "./dom.js";
+import { makeNet, sigmoid, softmax, toArrayBuffer } from "./lib/engine.js";
+import { SIDE } from "./lib/mnist.js";
+import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
+import { afterQuiet, digitChooser, stepWithKeys } from "./lib/latent.js";
+import { normal } from "./lib/random.js";
+import { rangeField } from "./lib/fields.js";
+import { h, oncePerFrame, percent, ready } from "./lib/dom.js";
 
 const FIRST = 9; // rows and columns 9 to 18 are the patch
 const SIZE = 10;

@@ -1,11 +1,11 @@
 // denoise.js - a clip, a noise, a level: the packed denoiser cleans the mixture in the page.
 
-import { makeNet, toArrayBuffer } from "./engine.js";
-import { h, oncePerFrame, ready } from "./dom.js";
-import { rangeField, selectField } from "./fields.js";
-import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft } from "./sound.js";
-import { uniform } from "./random.js";
-import { soundPlayer } from "./sound_player.js";
+import { makeNet, toArrayBuffer } from "./lib/engine.js";
+import { h, oncePerFrame, ready } from "./lib/dom.js";
+import { rangeField, selectField } from "./lib/fields.js";
+import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft } from "./lib/sound.js";
+import { uniform } from "./lib/random.js";
+import { soundPlayer } from "./lib/sound_player.js";
 
 const RATE = 8000;
 const FLOOR = 0.15; // the share of frames below the noise floor of a bin

@@ -1,9 +1,9 @@
 // training_replay.js - training, replayed: a step, a hidden unit, its weights, its gradient, the loss.
 
-import { toArrayBuffer } from "./engine.js";
-import { SIDE } from "./mnist.js";
-import { LOWERS, PIXELS, RAISES, mix } from "./pictures.js";
-import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./dom.js";
+import { toArrayBuffer } from "./lib/engine.js";
+import { SIDE } from "./lib/mnist.js";
+import { LOWERS, PIXELS, RAISES, mix } from "./lib/pictures.js";
+import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./lib/dom.js";
 
 const CLASSES = 10;
 const PLAY_MS = 320; // between two snapshots

@@ -1,10 +1,10 @@
 // draw_digit.js - draw a digit, and a small net in the page says which one it is.
 
-import { makeNet, softmax, toArrayBuffer } from "./engine.js";
-import { SIDE, rasterToDigit, strokesToDigit } from "./mnist.js";
-import { drawingArea } from "./drawing.js";
-import { LOWERS, PIXELS, RAISES, mix, paintDigit, tile, unpackGrey } from "./pictures.js";
-import { freshId, h, oncePerFrame, paint, percent, ready } from "./dom.js";
+import { makeNet, softmax, toArrayBuffer } from "./lib/engine.js";
+import { SIDE, rasterToDigit, strokesToDigit } from "./lib/mnist.js";
+import { drawingArea } from "./lib/drawing.js";
+import { LOWERS, PIXELS, RAISES, mix, paintDigit, tile, unpackGrey } from "./lib/pictures.js";
+import { freshId, h, oncePerFrame, paint, percent, ready } from "./lib/dom.js";
 
 const N_NEAREST = 5;
 const N_UNITS = 6;

@@ -1,9 +1,9 @@
 // beta_dial.js - a slider for beta moves one variational autoencoder along its rate-distortion curve.
 
-import { makeNet, toArrayBuffer } from "./engine.js";
-import { normal } from "./random.js";
-import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { freshId, h, oncePerFrame, ready, svg } from "./dom.js";
+import { makeNet, toArrayBuffer } from "./lib/engine.js";
+import { normal } from "./lib/random.js";
+import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
+import { freshId, h, oncePerFrame, ready, svg } from "./lib/dom.js";
 
 const PER_DECADE = 50; // positions of the slider
 const BUDGET = 8; // milliseconds a frame for the nets; pictures beyond that wait for the next frame

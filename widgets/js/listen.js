@@ -1,8 +1,8 @@
 // listen.js - takes of one sound below each other: switch between them while they run in step.
 
-import { toArrayBuffer } from "./engine.js";
-import { h, ready } from "./dom.js";
-import { soundPlayer } from "./sound_player.js";
+import { toArrayBuffer } from "./lib/engine.js";
+import { h, ready } from "./lib/dom.js";
+import { soundPlayer } from "./lib/sound_player.js";
 
 async function render({ model, el }) {
   const { window: size, hop, rate, samples } = model.get("_settings");

@@ -1,6 +1,6 @@
 // engine.js - the forward pass of a small net on typed arrays: no dependency, no fetch, no eval.
 //
-// `spec` and `bytes` come from utils/widgets/pack.py:
+// `spec` and `bytes` come from widgets/pack.py:
 //   spec  = { input, output, layers: [{ op, ... }, ...] }, and for a net with FiLM layers `condition`,
 //           the length of the vector that tells them what to do
 //   bytes = all weights in one little-endian block; every tensor starts on a multiple of 4 bytes

@@ -12,7 +12,7 @@ import traitlets as t
 FRONT = Path(__file__).parent / "js"
 WIDGETS: dict[str, type[CourseWidget]] = {}  # every widget class by name
 
-_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w./]+)";\n', re.MULTILINE)
 
 
 def bundle(name: str, included: set[str] | None = None) -> str:
@@ -26,7 +26,8 @@ def bundle(name: str, included: set[str] | None = None) -> str:
         return ""
     included.add(name)
     source = (FRONT / name).read_text("utf-8")
-    parts = [bundle(other, included) for other in _IMPORT.findall(source)]
+    folder = Path(name).parent
+    parts = [bundle((folder / other).as_posix(), included) for other in _IMPORT.findall(source)]
     return "".join(parts) + _IMPORT.sub("", source)
 
 
@@ -66,11 +67,11 @@ class CourseWidget(anywidget.AnyWidget):
     def front_end(cls) -> tuple[str, str]:
         """`(_esm, _css)` as the files are now, to refresh the states that notebooks saved.
 
-        The style is style.css and, for each module of the front end, the .css beside it.
+        The style is lib/style.css and, for each module of the front end, the .css beside it.
         """
         modules: set[str] = set()
         source = bundle(cls._front, modules)
-        sheets = (FRONT / name for name in ("style.css", *sorted(modules)))
+        sheets = (FRONT / name for name in ("lib/style.css", *sorted(modules)))
         sheets = (sheet.with_suffix(".css") for sheet in sheets)
         return source, "\n".join(s.read_text("utf-8") for s in sheets if s.exists())
 

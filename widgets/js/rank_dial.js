@@ -1,10 +1,10 @@
 // rank_dial.js - one rank for each layer of a factorised net, which runs truncated in the page.
 
-import { makeNet, softmax, toArrayBuffer } from "./engine.js";
-import { digitChooser, idleJob } from "./latent.js";
-import { SIDE } from "./mnist.js";
-import { LOWERS, PIXELS, RAISES, mix, paintDigit, unpackGrey } from "./pictures.js";
-import { freshId, h, oncePerFrame, paint, percent, ready, svg } from "./dom.js";
+import { makeNet, softmax, toArrayBuffer } from "./lib/engine.js";
+import { digitChooser, idleJob } from "./lib/latent.js";
+import { SIDE } from "./lib/mnist.js";
+import { LOWERS, PIXELS, RAISES, mix, paintDigit, unpackGrey } from "./lib/pictures.js";
+import { freshId, h, oncePerFrame, paint, percent, ready, svg } from "./lib/dom.js";
 
 const CLASSES = 10;
 const UNITS = 6; // of the first layer, whose rebuilt weights are shown

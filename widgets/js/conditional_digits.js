@@ -1,11 +1,11 @@
 // conditional_digits.js - noise and a label go in, a digit comes out: the packed generator in the page.
 
-import { makeNet, toArrayBuffer } from "./engine.js";
-import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { afterQuiet, signed, stepWithKeys } from "./latent.js";
-import { normal } from "./random.js";
-import { rangeField, selectField } from "./fields.js";
-import { h, oncePerFrame, ready } from "./dom.js";
+import { makeNet, toArrayBuffer } from "./lib/engine.js";
+import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
+import { afterQuiet, signed, stepWithKeys } from "./lib/latent.js";
+import { normal } from "./lib/random.js";
+import { rangeField, selectField } from "./lib/fields.js";
+import { h, oncePerFrame, ready } from "./lib/dom.js";
 
 const CLASSES = 10;
 const LARGEST = 4; // directions are moved by -4 to 4, standard deviations of the noise

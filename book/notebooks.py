@@ -1,11 +1,11 @@
 """The command line for the chapters: run them, keep them in normal form, check them.
 
-    python -m utils.notebooks execute full [01 ...]    run as published, write the outputs back
-    python -m utils.notebooks execute quick [01 ...]   reduced run, into _build/executed only
-    python -m utils.notebooks check                    are the committed notebooks in order?
-    python -m utils.notebooks refresh                  widgets and results in their current form
-    python -m utils.notebooks address URL              the repository's address, everywhere
-    python -m utils.notebooks readme                   the README's table of chapters
+    python -m book.notebooks execute full [01 ...]    run as published, write the outputs back
+    python -m book.notebooks execute quick [01 ...]   reduced run, into _build/executed only
+    python -m book.notebooks check                    are the committed notebooks in order?
+    python -m book.notebooks refresh                  widgets and results in their current form
+    python -m book.notebooks address URL              the repository's address, everywhere
+    python -m book.notebooks readme                   the README's table of chapters
 
 A committed notebook is in *normal form*: nothing in it differs from one run to the next but its
 results.  Its metadata say what was run: under ``course`` stand the kind of run, minutes, peak
@@ -29,6 +29,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from book import records
 from utils import results
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -358,7 +359,7 @@ def refreshed(nb) -> bool:
     A front end, or a table made from a record, is how a result is shown, not a result: changing it
     needs no new training.
     """
-    from utils.widgets import WIDGETS
+    from widgets import WIDGETS
 
     changed = False
     before = output_digest(nb)
@@ -410,7 +411,7 @@ def chapter_table() -> str:
         "| chapter | minutes (all seeds) | peak memory | headline results of the full run |",
         "| --- | --- | --- | --- |",
     ]
-    for record in results.collect(CHAPTERS):
+    for record in records.collect(CHAPTERS):
         course = nbformat.read(record["path"], 4).metadata["course"]
         rows = record["results"][:3]
         headline = "; ".join(f"{r['label']} {results.format_value(r)}" for r in rows)
@@ -429,7 +430,7 @@ def readme(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands in the module's docstring."""
-    parser = argparse.ArgumentParser(prog="python -m utils.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m book.notebooks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("execute", help="run chapters through papermill")

@@ -5,7 +5,7 @@
  * given a small stand-in for the model that a live kernel would provide.  Anything else (a plain
  * ipywidget) keeps its static text.
  *
- * In the page (made by _book/course_book.py):
+ * In the page (made by book/course_book.py):
  *   <div class="course-widget">                    data-state: "starting", "ready" or "failed"
  *     <div class="course-poster"> … </div>         the static picture; hidden once "ready"
  *     <script type="application/vnd.jupyter.widget-view+json">{"model_id": …}</script>

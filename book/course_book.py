@@ -20,7 +20,6 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.transforms import SphinxTransform
 from sphinx.util.docutils import SphinxDirective
 
@@ -28,7 +27,8 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))  # jupyter-book starts in a venv that knows nothing of utils/
 
-from utils import results  # noqa: E402  (the standard library only: no torch in a book build)
+from book import records  # noqa: E402  (the standard library only: no torch in a book build)
+from utils import results  # noqa: E402
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -171,46 +171,36 @@ class CourseResults(SphinxDirective):
     has_content = False
 
     def run(self) -> list[nodes.Node]:
-        lines: list[str] = []
-        for record in results.collect(ROOT / "chapters"):
-            self.env.note_dependency(str(record["path"]))
-            lines += self._chapter(record)
         section = nodes.container(classes=["course-results-all"])
-        self.state.nested_parse(StringList(lines, source="course-results"), 0, section)
+        for record in records.collect(ROOT / "chapters"):
+            self.env.note_dependency(str(record["path"]))
+            section += self._table(record)
         return [section]
 
-    def _chapter(self, record: dict) -> list[str]:
-        """Return the Markdown of one chapter's table; its caption links to the chapter."""
-        lines = [
-            f":::{{table}} [{record['title']}](/chapters/{record['path'].name})",
-            ":class: course-results",
-            "",
-            "| Metric | This course | Repeated | Expected | Trivial baseline | Published |",
-            "|:---|---:|:---|:---|:---|:---|",
-        ]
+    def _table(self, record: dict) -> nodes.table:
+        """Return one chapter's table, its caption a link to the chapter.
+
+        Built from nodes, not from Markdown: a label may hold any character.
+        """
+        link = f"[{record['title']}](/chapters/{record['path'].name})"
+        caption, _ = self.state.inline_text(link, self.lineno)
+        group = nodes.tgroup(cols=len(results.HEAD))
+        group += [nodes.colspec(colwidth=1) for _ in results.HEAD]
+        head, body = nodes.thead(), nodes.tbody()
+        head += self._row([nodes.Text(text) for text in results.HEAD])
         for row in record["results"]:
-            lines.append("| " + " | ".join(self._cells(row)) + " |")
-        return [*lines, ":::", ""]
+            label, value, *others = map(nodes.Text, results.cells(row))
+            line = self._row([label, nodes.strong("", "", value), *others])
+            if cite := row["anchor"]["cite"]:
+                found, _ = self.state.inline_text(f"{{cite:p}}`{cite}`", self.lineno)
+                line[-1][0] += [nodes.Text(" "), *found]
+            body += line
+        group += [head, body]
+        return nodes.table("", nodes.title("", "", *caption), group, classes=["course-results"])
 
     @staticmethod
-    def _cells(row: dict) -> list[str]:
-        """Return the cells of one metric, as Markdown."""
-        unit, anchor, baseline = row["unit"], row["anchor"], row["baseline"]
-        low, high = row["expected"]
-        over = "seeds" if "seeds" in row else "repeats"
-        published = anchor["name"]
-        if anchor["value"] is not None:
-            published = f"{results.number(anchor['value'], unit)} ({anchor['name']})"
-        if anchor["cite"]:
-            published += f" {{cite:p}}`{anchor['cite']}`"
-        return [
-            f"{row['label']} {'↑' if row['better'] == 'higher' else '↓'}",
-            f"**{results.format_value(row)}**",
-            f"{row[over]} {over if row[over] > 1 else over[:-1]}",
-            f"{results.number(low)} to {results.number(high)} {unit}".strip(),
-            f"{results.number(baseline['value'], unit)} ({baseline['name']})",
-            published,
-        ]
+    def _row(contents: list[nodes.Node]) -> nodes.row:
+        return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", c)) for c in contents))
 
 
 def setup(app):

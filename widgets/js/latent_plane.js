@@ -1,9 +1,9 @@
 // latent_plane.js - a map of a two-dimensional latent space; the decoder draws the point on it.
 
-import { makeNet, toArrayBuffer } from "./engine.js";
-import { SIDE } from "./mnist.js";
-import { PAPER, PIXELS, paintDigit } from "./pictures.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { makeNet, toArrayBuffer } from "./lib/engine.js";
+import { SIDE } from "./lib/mnist.js";
+import { PAPER, PIXELS, paintDigit } from "./lib/pictures.js";
+import { freshId, h, oncePerFrame, ready } from "./lib/dom.js";
 import {
   afterQuiet,
   decodeDigit,
@@ -13,7 +13,7 @@ import {
   placeDigit,
   signed,
   stepWithKeys,
-} from "./latent.js";
+} from "./lib/latent.js";
 
 const TILES = 14; // decoded digits along each side of the manifold's picture
 const NEAREST = 15; // codes that vote

@@ -1,12 +1,12 @@
 // complete_digit.js - the upper half of a digit is given; an LSTM draws lower halves, patch by patch.
 
-import { makeNet, sigmoid, toArrayBuffer } from "./engine.js";
-import { SIDE } from "./mnist.js";
-import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { afterQuiet, digitChooser } from "./latent.js";
-import { uniform } from "./random.js";
-import { rangeField } from "./fields.js";
-import { h, oncePerFrame, ready } from "./dom.js";
+import { makeNet, sigmoid, toArrayBuffer } from "./lib/engine.js";
+import { SIDE } from "./lib/mnist.js";
+import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
+import { afterQuiet, digitChooser } from "./lib/latent.js";
+import { uniform } from "./lib/random.js";
+import { rangeField } from "./lib/fields.js";
+import { h, oncePerFrame, ready } from "./lib/dom.js";
 
 const SIZE = 7; // a patch has 7 x 7 pixels, a picture 4 x 4 patches in reading order
 const PATCH = SIZE * SIZE;

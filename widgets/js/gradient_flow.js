@@ -1,7 +1,7 @@
 // gradient_flow.js - a deep net with fresh weights: digits forward, their loss backward, layer by layer.
 
-import { INK, PIXELS, mix, unpackGrey } from "./pictures.js";
-import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./dom.js";
+import { INK, PIXELS, mix, unpackGrey } from "./lib/pictures.js";
+import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./lib/dom.js";
 
 // As in gradient_flow.py, whose `flow` computes the same.
 const WIDTH = 64;

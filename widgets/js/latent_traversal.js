@@ -1,9 +1,9 @@
 // latent_traversal.js - one slider for each dimension of the latent space that the model uses.
 
-import { makeNet, toArrayBuffer } from "./engine.js";
-import { SIDE } from "./mnist.js";
-import { PIXELS, paintDigit, tile } from "./pictures.js";
-import { freshId, h, oncePerFrame, ready } from "./dom.js";
+import { makeNet, toArrayBuffer } from "./lib/engine.js";
+import { SIDE } from "./lib/mnist.js";
+import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
+import { freshId, h, oncePerFrame, ready } from "./lib/dom.js";
 import {
   afterQuiet,
   decodeDigit,
@@ -13,8 +13,8 @@ import {
   placeDigit,
   signed,
   stepWithKeys,
-} from "./latent.js";
-import { normal } from "./random.js";
+} from "./lib/latent.js";
+import { normal } from "./lib/random.js";
 
 const TILES = 7; // decoded digits along a slider
 const LARGEST = 3; // sliders go from -3 to 3, standard deviations of the prior

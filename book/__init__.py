@@ -1,0 +1,1 @@
+"""What makes the site and keeps the notebooks; no chapter needs it."""
