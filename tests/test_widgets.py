@@ -310,7 +310,9 @@ def test_what_cannot_be_packed_says_why(net, shape, options, message):
 
 def test_each_op_has_a_forward_pass_in_the_engine():
     ops = re.findall(
-        r"^  (\w+)(?:\(|:|,)", (FRONT / "lib" / "engine.js").read_text().split("const OPS")[1], re.MULTILINE
+        r"^  (\w+)(?:\(|:|,)",
+        (FRONT / "lib" / "engine.js").read_text().split("const OPS")[1],
+        re.MULTILINE,
     )
     nets = {
         "Linear": S(nn.Linear(3, 3)),
