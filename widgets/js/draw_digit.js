@@ -251,7 +251,7 @@ function render({ model, el }) {
     paintDigit(seen, image);
     const label = example >= 0 ? labels[example] : -1;
     const [first, second] = empty ? [-1, -1] : ranking(probabilities);
-    const shares = empty ? new Array(10).fill(0) : [...probabilities];
+    const shares = empty ? Array.from({ length: 10 }, () => 0) : [...probabilities];
     bars.show(shares, shares.map((p) => (empty ? "–" : percent(p, 1))), { "dd-best": first, "dd-label": label });
     verdictDigit.textContent = empty ? "?" : String(first);
     verdictFirst.textContent = empty ? "" : percent(probabilities[first]);
