@@ -29,7 +29,7 @@ help:
 	@echo "make book        build the book into _build/html (about a minute the first time)"
 	@echo "make test        all tests, with a browser; installs torch the first time"
 	@echo "make test-fast   the tests that need neither a browser nor minutes"
-	@echo "make lint        ruff: style and common errors"
+	@echo "make lint        style and common errors: ruff for Python, oxlint for JavaScript"
 	@echo "make notebooks   run all chapters in full and write their outputs back"
 	@echo "make clean       remove what was built; 'make clean-all' the environments, too"
 
@@ -48,9 +48,10 @@ test-fast: $(FULL)/installed
 notebooks: $(FULL)/installed
 	$(FULL)/bin/python -m book.notebooks execute full
 
-lint: $(FULL)/installed
+lint: $(FULL)/installed node_modules/installed
 	$(FULL)/bin/ruff check .
 	$(FULL)/bin/ruff format --check .
+	node_modules/.bin/oxlint --deny-warnings widgets/js book/static
 
 # The stamps make the second run quick: pip is asked again only when a list has changed.
 $(BOOK)/installed: requirements-book.txt constraints.txt
@@ -61,6 +62,12 @@ $(BOOK)/installed: requirements-book.txt constraints.txt
 $(FULL)/installed: requirements.txt requirements-book.txt constraints.txt
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+# Only 'make lint' needs Node.js: the figures are plain modules, which nothing compiles.
+node_modules/installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "No npm: install Node.js to check the JavaScript." >&2; exit 1; }
+	npm ci --no-audit --no-fund --silent
 	@touch $@
 
 # The tests take the machine's Chromium, else Playwright's own.  As root on Debian the package is
@@ -82,4 +89,4 @@ clean:
 
 .PHONY: clean-all
 clean-all: clean
-	rm -rf $(BOOK) $(FULL)
+	rm -rf $(BOOK) $(FULL) node_modules

@@ -1,12 +1,14 @@
 // centre_patch.js - the middle of a digit is given; a slider says how closely the rest must keep to it.
 
-import { makeNet, sigmoid, softmax, toArrayBuffer } from "./lib/engine.js";
-import { SIDE } from "./lib/mnist.js";
-import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
-import { afterQuiet, digitChooser, stepWithKeys } from "./lib/latent.js";
+import { toFloats } from "./lib/bytes.js";
+import { digitChooser } from "./lib/chooser.js";
+import { makeNet, sigmoid, softmax } from "./lib/engine.js";
+import { interpolate, percent } from "./lib/numbers.js";
+import { PIXELS, SIDE, bytesToInk, paintDigit, tile } from "./lib/pictures.js";
 import { normal } from "./lib/random.js";
 import { rangeField } from "./lib/fields.js";
-import { h, oncePerFrame, percent, ready } from "./lib/dom.js";
+import { button, h, title } from "./lib/dom.js";
+import { inStep } from "./lib/step.js";
 
 const FIRST = 9; // rows and columns 9 to 18 are the patch
 const SIZE = 10;
@@ -25,15 +27,6 @@ const lambdaText = (logLambda) => {
   return value >= 10 ? value.toFixed(0) : value.toPrecision(2);
 };
 
-/** Columns of `curve`, rows [log lambda, ...], linearly between the measured rows. */
-function interpolate(curve, at) {
-  let k = 1;
-  while (k < curve.length - 1 && curve[k][0] < at) k++;
-  const [[a, ...from], [b, ...to]] = [curve[k - 1], curve[k]];
-  const share = Math.max(0, Math.min(1, (at - a) / (b - a)));
-  return from.map((value, i) => value + share * (to[i] - value));
-}
-
 function render({ model, el }) {
   const generator = makeNet(model.get("_generator"), model.get("_generator_weights"));
   const shortcut = makeNet(model.get("_shortcut"), model.get("_shortcut_weights"));
@@ -41,31 +34,26 @@ function render({ model, el }) {
   const labels = model.get("_example_labels");
   const curve = model.get("_curve");
   const dim = generator.input - PATCH;
-  const [low, high] = [curve[0][0], curve[curve.length - 1][0]];
-
-  let image = new Uint8Array(toArrayBuffer(model.get("image")));
-  let logLambda = model.get("log_lambda");
-  const start = new Float32Array(toArrayBuffer(model.get("_z")));
+  const start = toFloats(model.get("_z"));
+  const step = inStep(model, ["image", "log_lambda"]);
+  const { state } = step;
   let noise = Array.from({ length: SAMPLES }, (_, k) => start.slice(k * dim, (k + 1) * dim));
   let pictures = [];
-  let sending = false; // whether Python has yet to hear of a new image
-  let heard = ""; // what is said to screen readers
 
   // -- elements
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
   const given = tile();
   const tiles = Array.from({ length: SAMPLES }, tile);
   const slider = rangeField({
     name: "λ: weight of the centre error",
-    min: low,
-    max: high,
+    min: curve[0][0],
+    max: curve.at(-1)[0],
     step: 0.01,
+    keyStep: 0.05,
     text: lambdaText,
     spoken: (v) => `lambda ${lambdaText(v)}`,
-    onInput: move,
+    onInput: (log_lambda) => step.move({ log_lambda }),
     ends: ["anything goes", "keep the middle"],
   });
-  stepWithKeys(slider.input, 0.05, (difference) => move(logLambda + difference));
   const here = h("b");
   const agreement = h("b");
   const everywhere = h("p", { class: "cw-note cp-everywhere" });
@@ -73,14 +61,17 @@ function render({ model, el }) {
     examples: model.get("_examples"),
     labels,
     summary: "Or draw a digit, and use its middle",
-    onChoose(pixels, ended) {
-      image = Uint8Array.from(pixels);
-      sending = true;
-      changed();
-      if (ended) settle.now();
+    onChoose(image, ended) {
+      step.move({ image });
+      if (ended) step.rest();
     },
-    say: (text) => (live.textContent = text),
+    say: step.say,
   });
+  const newNoise = button("New noise", () => {
+    noise = noise.map((z) => z.map(() => normal()));
+    step.move();
+  });
+  const number = (name, value) => h("p", {}, h("span", { class: "cw-title" }, name), value);
   const root = h(
     "div",
     { class: "cw cp", role: "group", "aria-label": "Complete a digit around its middle" },
@@ -89,118 +80,70 @@ function render({ model, el }) {
     h(
       "div",
       { class: "cp-numbers" },
-      h("p", {}, h("span", { class: "cw-title" }, "Centre error of these six"), here),
-      h("p", {}, h("span", { class: "cw-title" }, "Read as the same digit"), agreement),
-      h(
-        "button",
-        {
-          type: "button",
-          class: "cw-button",
-          onclick() {
-            noise = noise.map((z) => z.map(() => normal()));
-            changed();
-          },
-        },
-        "New noise",
-      ),
+      number("Centre error of these six", here),
+      number("Read as the same digit", agreement),
+      newNoise,
     ),
     everywhere,
-    h("div", { class: "cw-title cp-heading" }, "Take the middle of a test digit"),
+    title("Take the middle of a test digit", "cp-heading"),
     chooser.thumbnails,
     chooser.section,
-    live,
   );
 
   // -- what is shown
-  function read(pixels) {
-    const p = softmax(classifier.forward(Float32Array.from(pixels, (v) => v / 255)).slice());
+  function read(picture) {
+    const p = softmax(classifier.forward(bytesToInk(picture)));
     const best = p.indexOf(Math.max(...p));
     return { best, share: p[best] };
   }
 
+  /** The samples for a patch, and their mean squared error in it. */
+  function complete(patch) {
+    const input = new Float32Array(generator.input);
+    input.set(bytesToInk(patch));
+    const condition = Float32Array.of(state.log_lambda);
+    const direct = shortcut.forward(input.subarray(0, PATCH), condition).slice();
+    let error = 0;
+    pictures = noise.map((z) => {
+      input.set(z, PATCH);
+      const logits = generator.forward(input, condition).slice();
+      PLACES.forEach((place, i) => (logits[place] += direct[i]));
+      const picture = Uint8ClampedArray.from(logits, (v) => 255 * sigmoid(v));
+      patchOf(picture).forEach((v, i) => (error += ((v - patch[i]) / 255) ** 2 / PATCH / SAMPLES));
+      return picture;
+    });
+    return error;
+  }
+
   function draw() {
-    const began = performance.now();
-    const patch = patchOf(image);
-    const k = chooser.find(image);
+    const patch = patchOf(state.image);
+    const k = chooser.find(state.image);
     const label = k < 0 ? -1 : labels[k];
     const shown = new Uint8Array(PIXELS);
     PLACES.forEach((place, i) => (shown[place] = patch[i]));
     paintDigit(given.canvas, shown);
     given.caption.textContent = label < 0 ? "Given" : `Given, of a ${label}`;
     given.canvas.setAttribute("aria-label", "The ten by ten pixels that are given");
-    const input = new Float32Array(generator.input);
-    patch.forEach((v, i) => (input[i] = v / 255));
-    const condition = Float32Array.of(logLambda);
-    const direct = shortcut.forward(input.subarray(0, PATCH), condition).slice();
-    let error = 0;
+    here.textContent = complete(patch).toFixed(4);
     let same = 0;
-    pictures = noise.map((z, s) => {
-      input.set(z, PATCH);
-      const logits = generator.forward(input, condition).slice();
-      PLACES.forEach((place, i) => (logits[place] += direct[i]));
-      const picture = Uint8ClampedArray.from(logits, (v) => 255 * sigmoid(v));
-      patchOf(picture).forEach((v, i) => (error += ((v - patch[i]) / 255) ** 2 / PATCH / SAMPLES));
+    pictures.forEach((picture, s) => {
       const { best, share } = read(picture);
       same += Number(best === label);
       paintDigit(tiles[s].canvas, picture);
       tiles[s].caption.textContent = `${best}, ${percent(share)}`;
       tiles[s].canvas.setAttribute("aria-label", `Sample ${s + 1}, read as ${best}, ${percent(share)}`);
-      return picture;
     });
-    chooser.mark(k);
-    slider.show(logLambda);
-    here.textContent = error.toFixed(4);
     agreement.textContent = label < 0 ? "–" : `${same} of ${SAMPLES}`;
-    const [mse, frechet, variance] = interpolate(curve, logLambda);
+    chooser.mark(k);
+    slider.show(state.log_lambda);
+    const [mse, frechet, variance] = interpolate(curve, state.log_lambda);
     everywhere.textContent =
       `Measured over the test set at this λ: centre error ${mse.toPrecision(2)}, Fréchet distance ` +
       `${frechet.toFixed(2)}, variance outside the middle ${variance.toFixed(3)}.`;
-    heard = `Lambda ${lambdaText(logLambda)}: centre error ${here.textContent}, read as the same digit ${agreement.textContent}.`;
-    root.dataset.ms = (performance.now() - began).toFixed(2);
-  }
-  const redraw = oncePerFrame(draw);
-
-  function move(to) {
-    logLambda = Math.max(low, Math.min(high, to));
-    changed();
   }
 
-  function changed() {
-    redraw();
-    settle();
-  }
-
-  // -- in step with Python, and with other views of the same model
-  const settle = afterQuiet(250, () => {
-    redraw.cancel();
-    draw();
-    live.textContent = heard;
-    if (!sending && model.get("log_lambda") === logLambda) return;
-    if (sending) model.set("image", new DataView(image.slice().buffer));
-    sending = false;
-    model.set("log_lambda", logLambda);
-    model.save_changes();
-  });
-
-  function pull() {
-    const theirs = new Uint8Array(toArrayBuffer(model.get("image")));
-    const same = theirs.every((v, i) => v === image[i]);
-    if (same && model.get("log_lambda") === logLambda) return; // our own change
-    if (!same) {
-      chooser.clear();
-      image = theirs;
-      sending = false;
-    }
-    logLambda = model.get("log_lambda");
-    redraw();
-  }
-  const pullSoon = oncePerFrame(pull);
-
-  model.on("change:image", pullSoon);
-  model.on("change:log_lambda", pullSoon);
-  draw();
-  el.append(root);
-  ready(root);
+  const sentence = () =>
+    `Lambda ${lambdaText(state.log_lambda)}: centre error ${here.textContent}, read as the same digit ${agreement.textContent}.`;
 
   // for tests and for the curious: document.querySelector(".cp").centrePatch.pictures
   root.centrePatch = {
@@ -212,12 +155,14 @@ function render({ model, el }) {
     },
   };
 
-  return () => {
-    model.off("change:image", pullSoon);
-    model.off("change:log_lambda", pullSoon);
-    root.remove(); // first: it may take the focus from the drawing area, which asks for a redraw
-    for (const job of [redraw, pullSoon, settle, chooser]) job.cancel();
-  };
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence,
+    pulled: (changed) => changed.includes("image") && chooser.clear(),
+    jobs: [chooser],
+  });
 }
 
 export default { render };

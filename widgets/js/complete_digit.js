@@ -1,12 +1,13 @@
 // complete_digit.js - the upper half of a digit is given; an LSTM draws lower halves, patch by patch.
 
-import { makeNet, sigmoid, toArrayBuffer } from "./lib/engine.js";
-import { SIDE } from "./lib/mnist.js";
-import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
-import { afterQuiet, digitChooser } from "./lib/latent.js";
+import { toFloats } from "./lib/bytes.js";
+import { digitChooser } from "./lib/chooser.js";
+import { makeNet, sigmoid } from "./lib/engine.js";
+import { PIXELS, SIDE, paintDigit, tile } from "./lib/pictures.js";
 import { uniform } from "./lib/random.js";
 import { rangeField } from "./lib/fields.js";
-import { h, oncePerFrame, ready } from "./lib/dom.js";
+import { button, h, title } from "./lib/dom.js";
+import { inStep } from "./lib/step.js";
 
 const SIZE = 7; // a patch has 7 x 7 pixels, a picture 4 x 4 patches in reading order
 const PATCH = SIZE * SIZE;
@@ -94,70 +95,55 @@ function patchDrawer(lstm, head, positions) {
 function render({ model, el }) {
   const lstm = makeNet(model.get("_lstm"), model.get("_lstm_weights"));
   const head = makeNet(model.get("_head"), model.get("_head_weights"));
-  const positions = new Float32Array(toArrayBuffer(model.get("_positions")));
-  const drawer = patchDrawer(lstm, head, positions);
+  const drawer = patchDrawer(lstm, head, toFloats(model.get("_positions")));
   const labels = model.get("_example_labels");
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-  let image = new Uint8Array(toArrayBuffer(model.get("image")));
-  let temperature = model.get("temperature");
+  const step = inStep(model, ["image", "temperature"]);
+  const { state } = step;
   let seed = 1;
   let random = uniform(seed);
-  let given = drawer.begin(image);
+  let given = drawer.begin(state.image);
   let drawings = [];
   let timer = 0;
-  let sending = false; // whether Python has yet to hear of a new image
 
   // -- elements
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
   const half = tile();
   const tiles = Array.from({ length: SAMPLES }, tile);
   const average = tile();
-  half.caption.textContent = "Given";
-  half.canvas.setAttribute("aria-label", "The upper half that is given");
-  average.caption.textContent = "Average";
-  average.canvas.setAttribute("aria-label", `The average of the ${SAMPLES} completions`);
-  tiles.forEach(({ canvas, caption }, k) => {
-    caption.textContent = `Sample ${k + 1}`;
-    canvas.setAttribute("aria-label", `Completion ${k + 1}`);
-  });
+  const name = ({ canvas, caption }, text, label) => {
+    caption.textContent = text;
+    canvas.setAttribute("aria-label", label);
+  };
+  name(half, "Given", "The upper half that is given");
+  name(average, "Average", `The average of the ${SAMPLES} completions`);
+  tiles.forEach((one, k) => name(one, `Sample ${k + 1}`, `Completion ${k + 1}`));
   const slider = rangeField({
     name: "Temperature",
     min: 0,
     max: 1.5,
     step: 0.05,
     text: (v) => v.toFixed(2),
-    onInput(v) {
-      temperature = v;
-      again();
-    },
+    onInput: (temperature) => again({ temperature }),
   });
   const chooser = digitChooser({
     examples: model.get("_examples"),
     labels,
     summary: "Or draw a digit, and have its upper half completed",
-    onChoose(pixels, ended) {
-      image = Uint8Array.from(pixels);
-      sending = true;
+    onChoose(image, ended) {
       given = drawer.begin(image);
-      again();
+      again({ image });
       if (!ended) clearTimeout(timer); // complete it when the stroke ends
     },
-    say: (text) => (live.textContent = text),
+    say: step.say,
   });
   const root = h(
     "div",
     { class: "cw cd", role: "group", "aria-label": "Complete the lower half of a digit" },
-    h("div", { class: "cw-title" }, "Take the upper half of a test digit"),
+    title("Take the upper half of a test digit"),
     chooser.thumbnails,
     chooser.section,
     h("div", { class: "cd-tiles" }, half.element, ...tiles.map((t) => t.element), average.element),
-    h(
-      "div",
-      { class: "cd-controls" },
-      h("button", { type: "button", class: "cw-button", onclick: () => more() }, "Draw again"),
-      slider.element,
-    ),
+    h("div", { class: "cd-controls" }, button("Draw again", () => more()), slider.element),
     h(
       "p",
       { class: "cw-note" },
@@ -165,18 +151,17 @@ function render({ model, el }) {
         "with the probability that it gives it. At temperature 0 it takes the likelier value every time; above 1 " +
         "it grows wild. Shown are the probabilities by which pixels were drawn.",
     ),
-    live,
   );
 
   // -- drawing
   /** Start the completions anew, with the same random numbers. */
-  function again() {
+  function again(values = {}) {
     clearTimeout(timer);
     random = uniform(seed);
     drawings = tiles.map(() => drawer.copy(given));
-    paint();
+    root.dataset.patches = GIVEN;
     timer = setTimeout(grow, PAUSE);
-    settle();
+    step.move(values);
   }
 
   function more() {
@@ -186,56 +171,26 @@ function render({ model, el }) {
 
   /** One more patch in every completion; those who want no motion see them when they are whole. */
   function grow() {
-    for (const drawing of drawings) drawer.next(drawing, temperature, random);
-    const done = drawings[0].patches.length === PATCHES;
-    if (done || !still) paint();
-    if (!done) timer = setTimeout(grow, still ? 0 : PAUSE);
+    for (const drawing of drawings) drawer.next(drawing, state.temperature, random);
+    step.change();
+    if (drawings[0].patches.length < PATCHES) timer = setTimeout(grow, still ? 0 : PAUSE);
   }
 
-  function paint() {
-    const k = chooser.find(image);
+  function draw() {
+    const patches = drawings[0].patches.length;
+    if (still && patches > GIVEN && patches < PATCHES) return;
+    const k = chooser.find(state.image);
     paintDigit(half.canvas, given.picture);
     drawings.forEach(({ picture }, i) => paintDigit(tiles[i].canvas, picture));
     paintDigit(
       average.canvas,
-      drawings[0].picture.map((_, i) => drawings.reduce((sum, { picture }) => sum + picture[i], 0) / SAMPLES),
+      given.picture.map((_, i) => drawings.reduce((sum, { picture }) => sum + picture[i], 0) / SAMPLES),
     );
     half.caption.textContent = k < 0 ? "Given" : `Given, of a ${labels[k]}`;
     chooser.mark(k);
-    slider.show(temperature);
-    root.dataset.patches = drawings[0].patches.length;
+    slider.show(state.temperature);
+    root.dataset.patches = patches;
   }
-
-  // -- in step with Python, and with other views of the same model
-  const settle = afterQuiet(250, () => {
-    live.textContent = `${SAMPLES} completions at temperature ${temperature.toFixed(2)}.`;
-    if (!sending && temperature === model.get("temperature")) return;
-    if (sending) model.set("image", new DataView(image.slice().buffer));
-    sending = false;
-    model.set("temperature", temperature);
-    model.save_changes();
-  });
-
-  function pull() {
-    const theirs = new Uint8Array(toArrayBuffer(model.get("image")));
-    const same = theirs.every((v, i) => v === image[i]);
-    if (same && model.get("temperature") === temperature) return; // our own change
-    if (!same) {
-      chooser.clear();
-      image = theirs;
-      given = drawer.begin(image);
-      sending = false;
-    }
-    temperature = model.get("temperature");
-    again();
-  }
-  const pullSoon = oncePerFrame(pull);
-
-  model.on("change:image", pullSoon);
-  model.on("change:temperature", pullSoon);
-  again();
-  el.append(root);
-  ready(root);
 
   // for tests and for the curious: document.querySelector(".cd").completeDigit.pictures
   root.completeDigit = {
@@ -248,13 +203,21 @@ function render({ model, el }) {
     },
   };
 
-  return () => {
-    clearTimeout(timer);
-    model.off("change:image", pullSoon);
-    model.off("change:temperature", pullSoon);
-    root.remove(); // first: it may take the focus from the drawing area, which asks for a redraw
-    for (const job of [pullSoon, settle, chooser]) job.cancel();
-  };
+  again();
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence: () => `${SAMPLES} completions at temperature ${state.temperature.toFixed(2)}.`,
+    pulled(changed) {
+      if (changed.includes("image")) {
+        chooser.clear();
+        given = drawer.begin(state.image);
+      }
+      again();
+    },
+    jobs: [chooser, { cancel: () => clearTimeout(timer) }],
+  });
 }
 
 export default { render };

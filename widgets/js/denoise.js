@@ -1,18 +1,21 @@
 // denoise.js - a clip, a noise, a level: the packed denoiser cleans the mixture in the page.
 
-import { makeNet, toArrayBuffer } from "./lib/engine.js";
-import { h, oncePerFrame, ready } from "./lib/dom.js";
+import { toBytes } from "./lib/bytes.js";
+import { makeNet } from "./lib/engine.js";
+import { button, h } from "./lib/dom.js";
 import { rangeField, selectField } from "./lib/fields.js";
-import { fromMuLaw, istft, makeNoise, mix, rms, siSdr, stft } from "./lib/sound.js";
+import { minus, rms } from "./lib/numbers.js";
+import { fromMuLaw, istft, makeNoise, mix, siSdr, stft } from "./lib/sound.js";
 import { uniform } from "./lib/random.js";
 import { soundPlayer } from "./lib/sound_player.js";
+import { inStep } from "./lib/step.js";
 
 const RATE = 8000;
 const FLOOR = 0.15; // the share of frames below the noise floor of a bin
 const NOISES = { white: "White", pink: "Pink", hum: "Mains hum", clicks: "Clicks", babble: "Babble of voices" };
 const TAKES = [["noisy", "Noisy"], ["enhanced", "Enhanced"], ["clean", "Clean"]];
 
-const decibels = (value) => `${value.toFixed(1).replace("-", "−")} dB`;
+const decibels = (value) => `${minus(value.toFixed(1))} dB`;
 
 /** What the net is shown: log magnitude and its height above each bin's floor, [2 * bins][frames]. */
 function features({ bins, frames, re, im }) {
@@ -34,63 +37,44 @@ function features({ bins, frames, re, im }) {
   return out;
 }
 
-async function render({ model, el }) {
+function render({ model, el }) {
   const { window: size, hop, samples } = model.get("_settings");
   const net = makeNet(model.get("_spec"), model.get("_weights"));
   const names = model.get("_names");
-  const all = fromMuLaw(new Uint8Array(toArrayBuffer(model.get("_clips"))));
+  const all = fromMuLaw(toBytes(model.get("_clips")));
   const clips = names.map((_, k) => all.subarray(k * samples, (k + 1) * samples));
   const voices = all.subarray(names.length * samples); // babble, which travels behind the clips
+  const step = inStep(model, ["clip", "noise", "snr"]);
+  const { state } = step;
   let own = null; // the reader's recording
-  let clip = model.get("clip");
-  let noise = model.get("noise");
-  let snr = model.get("snr");
+  let ownChosen = false; // it is the clean speech, of which Python hears nothing
   let made = null;
+  const clip = () => (ownChosen ? clips.length : state.clip);
 
   // -- elements
   const clipBox = selectField({
     name: "Clean speech",
     options: names.map((name, k) => [String(k), name]),
-    onChange(value) {
-      clip = Number(value);
-      commit();
-    },
+    onChange: (value) => choose(Number(value)),
   });
-  const noiseBox = selectField({
-    name: "Noise",
-    options: Object.entries(NOISES),
-    onChange(value) {
-      noise = value;
-      commit();
-    },
-  });
+  const noiseBox = selectField({ name: "Noise", options: Object.entries(NOISES), onChange: (noise) => step.commit({ noise }) });
   const slider = rangeField({
     name: "Signal-to-noise ratio",
     min: -5,
     max: 20,
     step: 1,
-    text: (v) => `${String(v).replace("-", "−")} dB`,
+    text: (v) => `${minus(v)} dB`,
     spoken: (v) => `${v} decibels`,
     onInput: (v) => slider.show(v),
-    onChange(v) {
-      snr = v;
-      commit();
-    },
+    onChange: (snr) => step.commit({ snr }),
   });
   const player = soundPlayer({ takes: TAKES, rate: RATE, size, hop });
-  const record = h("button", { type: "button", class: "cw-button dn-record", onclick: () => recordOwn() }, "Record my voice");
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
+  const record = button("Record my voice", () => recordOwn(), "dn-record");
   const status = h("p", { class: "cw-note dn-status" });
   const root = h(
     "div",
     { class: "cw dn", role: "group", "aria-label": "Denoise speech in the page", onkeydown: (event) => player.keys(event) },
-    h(
-      "div",
-      { class: "dn-controls" },
-      clipBox.element,
-      noiseBox.element,
-      slider.element,
-    ),
+    h("div", { class: "dn-controls" }, clipBox.element, noiseBox.element, slider.element),
     record,
     player.transport,
     ...player.rows,
@@ -102,33 +86,37 @@ async function render({ model, el }) {
         `the right, 0 to ${RATE / 2000} kHz upward, 60 dB from dark to bright. The mixture is made and cleaned in ` +
         "this page; a recording of yours stays in it.",
     ),
-    live,
   );
 
   // -- the work
   function compute() {
-    const began = performance.now();
-    const clean = clip < clips.length ? clips[clip] : own;
-    const seed = 1 + clip * 10 + Object.keys(NOISES).indexOf(noise);
-    const sound = noise === "babble" ? voices : makeNoise(noise, samples, RATE, uniform(seed));
-    const noisy = mix(clean, sound, snr);
+    const clean = ownChosen ? own : clips[state.clip];
+    const seed = 1 + clip() * 10 + Object.keys(NOISES).indexOf(state.noise);
+    const sound = state.noise === "babble" ? voices : makeNoise(state.noise, samples, RATE, uniform(seed));
+    const noisy = mix(clean, sound, state.snr);
     const spectrum = stft(noisy, size, hop);
     const mask = net.forward(features(spectrum)).slice();
     const enhanced = istft(spectrum, mask, samples, size, hop);
     made = { noisy, enhanced, clean, mask };
-    root.dataset.ms = (performance.now() - began).toFixed(1);
   }
+
+  const gain = (key) => decibels(siSdr(made[key], made.clean));
 
   function draw() {
-    slider.show(snr);
-    const notes = { clean: "the target" };
-    for (const key of ["noisy", "enhanced"]) notes[key] = `SI-SDR ${decibels(siSdr(made[key], made.clean))}`;
-    player.set(made, notes);
+    compute();
+    clipBox.show(String(clip()));
+    noiseBox.show(state.noise);
+    slider.show(state.snr);
+    player.set(made, { clean: "the target", noisy: `SI-SDR ${gain("noisy")}`, enhanced: `SI-SDR ${gain("enhanced")}` });
   }
 
-  function sentence() {
-    const [before, after] = ["noisy", "enhanced"].map((key) => siSdr(made[key], made.clean));
-    return `${NOISES[noise]} at ${snr} dB: SI-SDR ${decibels(before)} noisy, ${decibels(after)} enhanced.`;
+  const sentence = () =>
+    `${NOISES[state.noise]} at ${state.snr} dB: SI-SDR ${gain("noisy")} noisy, ${gain("enhanced")} enhanced.`;
+
+  /** Take clip `k` as the clean speech; behind the last one lies the reader's own. */
+  function choose(k) {
+    ownChosen = k === clips.length;
+    step.commit(ownChosen ? {} : { clip: k });
   }
 
   async function recordOwn() {
@@ -146,27 +134,28 @@ async function render({ model, el }) {
       const recorder = new MediaRecorder(stream);
       const parts = [];
       recorder.ondataavailable = (event) => parts.push(event.data);
-      const over = new Promise((done) => (recorder.onstop = done));
+      const over = new Promise((done) => {
+        recorder.onstop = done;
+      });
       recorder.start();
       await new Promise((done) => setTimeout(done, (1000 * samples) / RATE + 200));
       recorder.stop();
       await over;
       const decoder = new OfflineAudioContext(1, samples, RATE);
       const heard = (await decoder.decodeAudioData(await new Blob(parts).arrayBuffer())).getChannelData(0);
-      const all = new Float32Array(samples);
-      all.set(heard.subarray(0, samples));
-      const loud = rms(all);
+      const voice = new Float32Array(samples);
+      voice.set(heard.subarray(0, samples));
+      const loud = rms(voice);
       if (!(loud > 1e-4)) {
         say("The recording is silent.");
         return;
       }
-      own = all.map((v) => (v * 0.05) / loud);
+      own = voice.map((v) => (v * 0.05) / loud);
       if (clipBox.input.options.length === clips.length) {
         clipBox.input.append(h("option", { value: String(clips.length) }, "My recording"));
       }
-      clip = clips.length;
       say("Recorded; it stays in this page.");
-      commit();
+      choose(clips.length);
     } catch (error) {
       say(`No recording: ${error.message}.`);
     } finally {
@@ -177,41 +166,8 @@ async function render({ model, el }) {
 
   function say(text) {
     status.textContent = text;
-    live.textContent = text;
+    step.say(text);
   }
-
-  // -- in step with Python, and with other views of the same model
-  function update() {
-    compute();
-    clipBox.show(String(clip));
-    noiseBox.show(noise);
-    draw();
-    live.textContent = sentence();
-  }
-
-  function commit() {
-    update();
-    if (clip < clips.length) model.set("clip", clip);
-    model.set("noise", noise);
-    model.set("snr", snr);
-    model.save_changes();
-  }
-
-  function pull() {
-    const same = model.get("noise") === noise && model.get("snr") === snr;
-    if (same && (clip === clips.length || model.get("clip") === clip)) return; // our own change
-    clip = model.get("clip");
-    noise = model.get("noise");
-    snr = model.get("snr");
-    update();
-  }
-  const pullSoon = oncePerFrame(pull);
-  const watched = ["change:clip", "change:noise", "change:snr"];
-  for (const name of watched) model.on(name, pullSoon);
-  compute();
-  draw();
-  el.append(root);
-  ready(root);
 
   // for tests and for the curious: document.querySelector(".dn").denoise.enhanced
   root.denoise = {
@@ -229,12 +185,16 @@ async function render({ model, el }) {
     },
   };
 
-  return () => {
-    player.destroy();
-    for (const name of watched) model.off(name, pullSoon);
-    root.remove();
-    pullSoon.cancel();
-  };
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence,
+    pulled() {
+      ownChosen = false;
+    },
+    jobs: [{ cancel: () => player.destroy() }],
+  });
 }
 
 export default { render };

@@ -1,7 +1,11 @@
 // gradient_flow.js - a deep net with fresh weights: digits forward, their loss backward, layer by layer.
 
+import { chart, corners } from "./lib/chart.js";
+import { checkField, rangeField } from "./lib/fields.js";
+import { clamp, figure, minus, percent, powerOfTen, rms } from "./lib/numbers.js";
 import { INK, PIXELS, mix, unpackGrey } from "./lib/pictures.js";
-import { figure, freshId, h, oncePerFrame, paint, percent, ready, svg } from "./lib/dom.js";
+import { button, freshId, h, paint, svg, title } from "./lib/dom.js";
+import { inStep } from "./lib/step.js";
 
 // As in gradient_flow.py, whose `flow` computes the same.
 const WIDTH = 64;
@@ -11,7 +15,6 @@ const BINS = 32;
 const EPSILON = 1e-5;
 const LOWEST = 0.3; // gain
 const HIGHEST = 3;
-const PER_DECADE = 50; // positions of the gain's slider
 
 const ACTIVATIONS = {
   tanh: {
@@ -87,12 +90,6 @@ function times(d, w, n, m, scale) {
   return out;
 }
 
-function rms(values) {
-  let sum = 0;
-  for (const v of values) sum += v * v;
-  return Math.sqrt(sum / values.length);
-}
-
 /** Each column of a (N, WIDTH) to mean 0 and variance 1, in place; returns the WIDTH deviations. */
 function normalise(a) {
   const rows = a.length / WIDTH;
@@ -122,7 +119,7 @@ function normaliseBack(back, normal, deviations) {
 }
 
 /** Forward and backward through the whole net: what `flow` in gradient_flow.py returns. */
-function flow({ x, labels, weights }, { depth, activation, gain, batchNorm, residual }) {
+function flow({ x, labels, weights }, { depth, activation, gain, batch_norm, residual }) {
   const { of, slope, range, saturated } = ACTIVATIONS[activation];
   const stages = [];
   let hidden = x;
@@ -132,7 +129,7 @@ function flow({ x, labels, weights }, { depth, activation, gain, batchNorm, resi
     const w = weights.subarray(start, start + n * WIDTH);
     const scale = gain / Math.sqrt(n);
     const a = timesTransposed(hidden, w, n, WIDTH, scale);
-    const deviations = batchNorm ? normalise(a) : null;
+    const deviations = batch_norm ? normalise(a) : null;
     const value = a.map(of);
     hidden = residual && layer > 0 ? value.map((v, k) => v + hidden[k]) : value;
     stages.push({ w, n, scale, a, deviations, value, hidden });
@@ -165,7 +162,7 @@ function flow({ x, labels, weights }, { depth, activation, gain, batchNorm, resi
     const unit = activation === "relu" ? activationSize[layer] || 1 : 1;
     for (const v of stage.hidden) {
       const place = Math.floor(((v / unit - low) / (high - low)) * BINS);
-      histogram[layer * BINS + Math.max(0, Math.min(BINS - 1, place))] += 1 / stage.hidden.length;
+      histogram[layer * BINS + clamp(place, 0, BINS - 1)] += 1 / stage.hidden.length;
     }
   });
   return {
@@ -195,9 +192,6 @@ function predict(x, depth, activation, gain) {
 
 // ---- the two pictures -----------------------------------------------------------------------------
 
-const WIDE = 640; // the drawings' own coordinates
-const TALL = 190;
-const EDGE = { left: 62, right: 14, top: 12, bottom: 28 };
 const TICKS = 5;
 
 /** Gradient size against layer, logarithmic, with the prediction as a dashed line. */
@@ -206,41 +200,55 @@ function gradientChart() {
   const line = svg("polyline", { class: "gf-line" });
   const dots = svg("g", { class: "gf-dots" });
   const theory = svg("polyline", { class: "gf-theory" });
-  const element = svg("svg", { viewBox: `0 0 ${WIDE} ${TALL}`, role: "img" }, grid, theory, line, dots);
+  const edge = { left: 62, right: 14, top: 12, bottom: 28 };
+  const plot = chart({ wide: 640, tall: 190, edge }, grid, theory, line, dots);
   return {
-    element,
+    element: plot.element,
     show(gradient, predicted, label) {
       const depth = gradient.length;
-      const guess = new Float64Array(depth);
-      guess[depth - 1] = gradient[depth - 1];
-      for (let k = depth - 2; k >= 0; k--) guess[k] = guess[k + 1] * predicted[k];
-      const shown = [...gradient, ...(predicted.length ? guess : [])].filter((v) => v > 0).map(Math.log10);
-      const middle = shown.length ? (Math.max(...shown) + Math.min(...shown)) / 2 : 0;
-      const span = Math.max(3, shown.length ? Math.max(...shown) - Math.min(...shown) : 0) * 1.08;
-      const low = middle - span / 2;
-      const xOf = (k) => EDGE.left + ((WIDE - EDGE.left - EDGE.right) * k) / (depth - 1);
-      const yOf = (v) => TALL - EDGE.bottom - ((TALL - EDGE.top - EDGE.bottom) * (Math.log10(v) - low)) / span;
+      const guess = new Float64Array(predicted.length ? depth : 0);
+      if (predicted.length) guess[depth - 1] = gradient[depth - 1];
+      for (let k = guess.length - 2; k >= 0; k--) guess[k] = guess[k + 1] * predicted[k];
+      const shown = [...gradient, ...guess].filter((v) => v > 0).map(Math.log10);
+      const [least, most] = shown.length ? [Math.min(...shown), Math.max(...shown)] : [0, 0];
+      const span = Math.max(3, most - least) * 1.08;
+      const low = (most + least - span) / 2;
+      const xOf = (k) => plot.x(k / (depth - 1));
+      const yOf = (power) => plot.y((power - low) / span);
       const step = Math.max(1, Math.ceil(span / TICKS));
-      const marks = [];
+      const marks = [1, Math.round((1 + depth) / 2), depth].filter((layer, k, all) => all.indexOf(layer) === k);
+      grid.replaceChildren(...marks.map((layer) => plot.below(xOf(layer - 1), layer === 1 ? "layer 1" : String(layer))));
       for (let power = Math.ceil(low / step) * step; power <= low + span; power += step) {
-        const y = yOf(10 ** power);
-        marks.push(svg("line", { class: "gf-grid", x1: EDGE.left, x2: WIDE - EDGE.right, y1: y, y2: y }));
-        const raised = [...String(power)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
-        marks.push(svg("text", { class: "gf-tick", x: EDGE.left - 8, y: y + 4, "text-anchor": "end" }, `10${raised}`));
+        grid.append(plot.across(yOf(power)), plot.beside(yOf(power), powerOfTen(power)));
       }
-      for (const layer of new Set([1, Math.round((1 + depth) / 2), depth])) {
-        const place = { class: "gf-tick", x: xOf(layer - 1), y: TALL - 6, "text-anchor": "middle" };
-        marks.push(svg("text", place, layer === 1 ? "layer 1" : String(layer)));
-      }
-      grid.replaceChildren(...marks);
-      const points = (values) =>
-        [...values].flatMap((v, k) => (v > 0 ? [`${xOf(k).toFixed(1)},${yOf(v).toFixed(1)}`] : [])).join(" ");
-      line.setAttribute("points", points(gradient));
-      theory.setAttribute("points", predicted.length ? points(guess) : "");
-      dots.replaceChildren(
-        ...[...gradient].flatMap((v, k) => (v > 0 ? [svg("circle", { cx: xOf(k), cy: yOf(v), r: 3 })] : [])),
-      );
-      element.setAttribute("aria-label", label);
+      const places = (values) => [...values].flatMap((v, k) => (v > 0 ? [[xOf(k), yOf(Math.log10(v))]] : []));
+      line.setAttribute("points", corners(places(gradient)));
+      theory.setAttribute("points", corners(places(guess)));
+      dots.replaceChildren(...places(gradient).map(([cx, cy]) => svg("circle", { cx, cy, r: 3 })));
+      plot.element.setAttribute("aria-label", label);
+    },
+  };
+}
+
+/** Histograms of the layers' outputs side by side, brighter where more of them lie. */
+function histogramMap() {
+  const canvas = h("canvas", { class: "gf-map", role: "img" });
+  const high = h("span", { class: "gf-high" });
+  const low = h("span", { class: "gf-low" });
+  return {
+    element: h("div", { class: "gf-frame" }, high, canvas, low),
+    show(histogram, depth, activation) {
+      const [from, to] = ACTIVATIONS[activation].range;
+      high.textContent = activation === "relu" ? `${to} rms` : minus(to);
+      low.textContent = minus(from);
+      canvas.width = depth;
+      canvas.height = BINS;
+      paint(canvas, depth, BINS, (k) => {
+        const layer = k % depth;
+        const bin = BINS - 1 - Math.floor(k / depth);
+        return mix(Math.min(1, 2.2 * Math.sqrt(histogram[layer * BINS + bin])), INK);
+      });
+      canvas.setAttribute("aria-label", `Histogram of the outputs of layers 1 to ${depth}`);
     },
   };
 }
@@ -251,83 +259,60 @@ async function render({ model, el }) {
   const pixels = await unpackGrey(model.get("_images"));
   const net = { x: Float64Array.from(pixels, (v) => v / 255), labels: model.get("_labels"), weights: null };
   const weightCount = (PIXELS + (DEEPEST - 1) * WIDTH + CLASSES) * WIDTH;
-  const NAMES = { depth: "depth", activation: "activation", gain: "gain", batchNorm: "batch_norm", residual: "residual", seed: "seed" };
-  const read = () => Object.fromEntries(Object.entries(NAMES).map(([key, name]) => [key, model.get(name)]));
-  let state = read();
+  const step = inStep(model, ["depth", "activation", "gain", "batch_norm", "residual", "seed"]);
+  const { state } = step;
   let drawnSeed = null;
   let found = null; // the last flow
 
   // -- elements
-  const depthId = freshId();
-  const gainId = freshId();
-  const depthText = h("output", { class: "gf-value", for: depthId });
-  const gainText = h("output", { class: "gf-value", for: gainId });
-  const depth = h("input", {
-    type: "range",
-    id: depthId,
+  const classes = { field: "gf-slide", output: "gf-value" };
+  const depth = rangeField({
+    name: "Hidden layers",
     min: 2,
     max: DEEPEST,
     step: 1,
-    oninput: () => change({ depth: Number(depth.value) }),
-    onchange: () => commit(),
+    spoken: (v) => `${v} hidden layers`,
+    onInput: (value) => step.change({ depth: value }),
+    onChange: () => step.commit(),
+    classes,
   });
-  const gain = h("input", {
-    type: "range",
-    id: gainId,
-    min: Math.floor(PER_DECADE * Math.log10(LOWEST)), // both ends are cut to the limits below
-    max: Math.ceil(PER_DECADE * Math.log10(HIGHEST)),
-    step: 1,
-    oninput: () => {
-      const value = Number((10 ** (Number(gain.value) / PER_DECADE)).toPrecision(3));
-      change({ gain: Math.min(HIGHEST, Math.max(LOWEST, value)) });
-    },
-    onchange: () => commit(),
+  const gain = rangeField({
+    name: "Gain: weights’ deviation × √inputs",
+    min: LOWEST,
+    max: HIGHEST,
+    perDecade: 50,
+    text: (v) => v.toPrecision(3),
+    spoken: (v) => `gain ${v.toPrecision(3)}`,
+    onInput: (value) => step.change({ gain: Number(value.toPrecision(3)) }),
+    onChange: () => step.commit(),
+    classes,
   });
   const group = freshId();
-  const choices = Object.entries(ACTIVATIONS).map(([name, { label }]) => {
-    const input = h("input", { type: "radio", name: group, value: name, onchange: () => commit({ activation: name }) });
-    return { name, input, element: h("label", { class: "gf-choice" }, input, label) };
-  });
-  const tick = (key, label) => {
-    const input = h("input", { type: "checkbox", onchange: () => commit({ [key]: input.checked }) });
-    return { input, element: h("label", { class: "gf-choice" }, input, label) };
-  };
-  const batchNorm = tick("batchNorm", "BatchNorm");
-  const residual = tick("residual", "Residual connections");
-  const again = h(
-    "button",
-    { type: "button", class: "cw-button", onclick: () => commit({ seed: (state.seed + 1) % 65536 }) },
-    "New weights",
+  const choices = Object.entries(ACTIVATIONS).map(([activation, { label }]) =>
+    checkField({ name: label, group, value: activation, onChange: () => step.commit({ activation }) }),
   );
+  const batchNorm = checkField({ name: "BatchNorm", onChange: (batch_norm) => step.commit({ batch_norm }) });
+  const residual = checkField({ name: "Residual connections", onChange: (on) => step.commit({ residual: on }) });
+  const again = button("New weights", () => step.commit({ seed: (state.seed + 1) % 65536 }));
   const verdict = h("p", { class: "gf-verdict" });
-  const chart = gradientChart();
-  const map = h("canvas", { class: "gf-map", role: "img" });
+  const curve = gradientChart();
+  const key = h("p", { class: "gf-key" }, h("span", { class: "gf-solid" }), "computed now", h("span", { class: "gf-dash" }), "mean-field theory");
+  const map = histogramMap();
   const note = h("p", { class: "cw-note" });
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
-  const slide = (id, label, input, output) =>
-    h("div", { class: "gf-slide" }, h("label", { class: "cw-title", for: id }, label), output, input);
   const root = h(
     "div",
     { class: "cw gf", role: "group", "aria-label": "Gradient flow" },
-    h(
-      "div",
-      { class: "gf-controls" },
-      slide(depthId, "Hidden layers", depth, depthText),
-      slide(gainId, "Gain: weights’ deviation × √inputs", gain, gainText),
-    ),
+    h("div", { class: "gf-controls" }, depth.element, gain.element),
     h("div", { class: "gf-row", role: "radiogroup", "aria-label": "Activation" }, ...choices.map((c) => c.element)),
     h("div", { class: "gf-row" }, batchNorm.element, residual.element, again),
     verdict,
-    h("div", { class: "cw-title" }, "Size of the gradient at each layer’s output"),
-    chart.element,
-    h("p", { class: "gf-key" }, h("span", { class: "gf-solid" }), "computed now", h("span", { class: "gf-dash" }), "mean-field theory"),
-    h("div", { class: "cw-title" }, "Outputs of each layer: brighter means more of them"),
-    h("div", { class: "gf-frame" }, h("span", { class: "gf-high" }), map, h("span", { class: "gf-low" })),
+    title("Size of the gradient at each layer’s output"),
+    curve.element,
+    key,
+    title("Outputs of each layer: brighter means more of them"),
+    map.element,
     note,
-    live,
   );
-  const [high, low] = [root.querySelector(".gf-high"), root.querySelector(".gf-low")];
-  const key = root.querySelector(".gf-key");
 
   // -- what is shown
   function compute() {
@@ -346,7 +331,7 @@ async function render({ model, el }) {
     const factor = ratio ** (1 / steps);
     const guess = predicted.reduce((product, v) => product * v, 1) ** (1 / steps);
     const fate = !(ratio > 1e-3) ? "vanishes" : ratio > 1e3 ? "explodes" : "arrives";
-    return { ratio, factor, guess, fate, plain: !state.batchNorm && !state.residual };
+    return { ratio, factor, guess, fate, plain: !state.batch_norm && !state.residual };
   }
 
   function sentence() {
@@ -356,16 +341,11 @@ async function render({ model, el }) {
   }
 
   function draw() {
-    const began = performance.now();
     compute();
-    depth.value = state.depth;
-    depth.setAttribute("aria-valuetext", `${state.depth} hidden layers`);
-    depthText.textContent = String(state.depth);
-    gain.value = Math.round(PER_DECADE * Math.log10(state.gain));
-    gain.setAttribute("aria-valuetext", `gain ${state.gain.toPrecision(3)}`);
-    gainText.textContent = state.gain.toPrecision(3);
-    choices.forEach(({ name, input }) => (input.checked = name === state.activation));
-    batchNorm.input.checked = state.batchNorm;
+    depth.show(state.depth);
+    gain.show(state.gain);
+    for (const { input } of choices) input.checked = input.value === state.activation;
+    batchNorm.input.checked = state.batch_norm;
     residual.input.checked = state.residual;
     const { ratio, factor, guess, fate, plain } = summary();
     verdict.replaceChildren(
@@ -378,58 +358,14 @@ async function render({ model, el }) {
       " per layer",
       plain ? ` (theory ${figure(guess)}).` : ".",
     );
-    chart.show(found.gradient, plain ? found.predicted : [], sentence());
+    curve.show(found.gradient, plain ? found.predicted : [], sentence());
     key.hidden = !plain; // theory speaks of plain nets only
-    const [from, to] = ACTIVATIONS[state.activation].range;
-    const relu = state.activation === "relu";
-    high.textContent = relu ? `${to} rms` : String(to).replace("-", "−");
-    low.textContent = String(from).replace("-", "−");
-    map.width = state.depth;
-    map.height = BINS;
-    paint(map, state.depth, BINS, (k) => {
-      const layer = k % state.depth;
-      const bin = BINS - 1 - Math.floor(k / state.depth);
-      return mix(Math.min(1, 2.2 * Math.sqrt(found.histogram[layer * BINS + bin])), INK);
-    });
-    const share = found.saturated[state.depth - 1];
-    map.setAttribute("aria-label", `Histogram of the outputs of layers 1 to ${state.depth}`);
+    map.show(found.histogram, state.depth, state.activation);
     note.textContent =
       `${net.labels.length} test digits, ${WIDTH} units a layer, no training. In the last hidden layer ` +
-      `${percent(share)} of the activations are ${ACTIVATIONS[state.activation].saturation}; ` +
+      `${percent(found.saturated[state.depth - 1])} of the activations are ${ACTIVATIONS[state.activation].saturation}; ` +
       `the layer’s outputs have a root mean square of ${figure(found.activation[state.depth - 1])}.`;
-    root.dataset.ms = (performance.now() - began).toFixed(2);
   }
-  const redraw = oncePerFrame(draw);
-
-  // -- in step with Python, and with other views of the same model
-  function change(values) {
-    state = { ...state, ...values };
-    redraw();
-  }
-
-  /** The end of a movement: draw at once, tell the model, say it aloud. */
-  function commit(values = {}) {
-    state = { ...state, ...values };
-    redraw.cancel();
-    draw();
-    live.textContent = sentence();
-    for (const [key, name] of Object.entries(NAMES)) if (model.get(name) !== state[key]) model.set(name, state[key]);
-    model.save_changes();
-  }
-
-  function pull() {
-    const theirs = read();
-    if (Object.keys(NAMES).every((key) => theirs[key] === state[key])) return; // our own change
-    state = theirs;
-    draw();
-    live.textContent = sentence();
-  }
-  const pullSoon = oncePerFrame(pull); // several of them may arrive one after the other
-
-  for (const name of Object.values(NAMES)) model.on(`change:${name}`, pullSoon);
-  draw();
-  el.append(root);
-  ready(root);
 
   // for tests and for the curious: document.querySelector(".gf").gradientFlow.gradient
   root.gradientFlow = {
@@ -438,12 +374,7 @@ async function render({ model, el }) {
     },
   };
 
-  return () => {
-    for (const name of Object.values(NAMES)) model.off(`change:${name}`, pullSoon);
-    root.remove();
-    redraw.cancel();
-    pullSoon.cancel();
-  };
+  return step.mount({ el, root, draw, sentence });
 }
 
 export default { render };

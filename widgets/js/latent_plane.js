@@ -1,19 +1,14 @@
 // latent_plane.js - a map of a two-dimensional latent space; the decoder draws the point on it.
 
-import { makeNet, toArrayBuffer } from "./lib/engine.js";
-import { SIDE } from "./lib/mnist.js";
-import { PAPER, PIXELS, paintDigit } from "./lib/pictures.js";
-import { freshId, h, oncePerFrame, ready } from "./lib/dom.js";
-import {
-  afterQuiet,
-  decodeDigit,
-  digitChooser,
-  encodeDigit,
-  idleJob,
-  placeDigit,
-  signed,
-  stepWithKeys,
-} from "./lib/latent.js";
+import { toArrayBuffer, toBytes } from "./lib/bytes.js";
+import { digitChooser } from "./lib/chooser.js";
+import { makeNet } from "./lib/engine.js";
+import { checkField, rangeField, selectField } from "./lib/fields.js";
+import { decodeDigit, encodeDigit } from "./lib/latent.js";
+import { between, clamp, minus, signed } from "./lib/numbers.js";
+import { PAPER, PIXELS, SIDE, digitCanvas, paintDigit } from "./lib/pictures.js";
+import { button, freshId, h, title } from "./lib/dom.js";
+import { inStep, oncePerFrame, whenIdle } from "./lib/step.js";
 
 const TILES = 14; // decoded digits along each side of the manifold's picture
 const NEAREST = 15; // codes that vote
@@ -27,7 +22,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
 /** The codes of the test images: `x[i]`, `y[i]` and `labels[i]`. */
 function unpackCodes(model) {
   const steps = new Int16Array(toArrayBuffer(model.get("_codes")));
-  const labels = new Uint8Array(toArrayBuffer(model.get("_labels")));
+  const labels = toBytes(model.get("_labels"));
   const step = model.get("_code_step");
   const x = Float64Array.from(labels, (_, i) => step * steps[2 * i]);
   const y = Float64Array.from(labels, (_, i) => step * steps[2 * i + 1]);
@@ -68,140 +63,304 @@ function classMeans({ x, y, labels }) {
 
 // ---- the map --------------------------------------------------------------------------------------
 
-/**
- * The picture under the handle: ground, manifold, axes, codes, and the line of the walk, painted at the
- * resolution of the screen.
- */
-function plane({ codes, extent, colours, decoder }) {
-  const canvas = h("canvas", { class: "lp-map", "aria-hidden": "true" });
+/** The manifold: a sheet of decoded digits, `decodeNext()` adds one and returns whether more are left. */
+function manifold(decoder, extent) {
   const sheet = h("canvas", { width: TILES * SIDE, height: TILES * SIDE });
-  const sheetContext = sheet.getContext("2d");
-  sheetContext.fillStyle = `rgb(${PAPER})`;
-  sheetContext.fillRect(0, 0, sheet.width, sheet.height);
-  // from the middle outwards, where the reader looks first
+  const context = sheet.getContext("2d");
+  context.fillStyle = `rgb(${PAPER})`;
+  context.fillRect(0, 0, sheet.width, sheet.height);
   const middle = (TILES - 1) / 2;
-  const order = Array.from({ length: TILES * TILES }, (_, k) => [k % TILES, Math.floor(k / TILES)]).sort(
-    (a, b) => Math.hypot(a[0] - middle, a[1] - middle) - Math.hypot(b[0] - middle, b[1] - middle),
-  );
-  let done = 0;
-
-  /** Decode one more tile; returns whether more are left. */
-  function decodeTile() {
-    if (done === order.length) return false;
-    const [column, row] = order[done];
-    const at = (k) => ((2 * k + 1) / TILES - 1) * extent;
-    placeDigit(sheetContext, column * SIDE, row * SIDE, decodeDigit(decoder, [at(column), -at(row)]));
-    done += 1;
-    return done < order.length;
+  const far = ([column, row]) => Math.hypot(column - middle, row - middle);
+  const left = Array.from({ length: TILES * TILES }, (_, k) => [k % TILES, Math.floor(k / TILES)]);
+  left.sort((a, b) => far(b) - far(a)); // taken from the end: first the middle, where the reader looks first
+  const at = (k) => ((2 * k + 1) / TILES - 1) * extent;
+  function decodeNext() {
+    if (!left.length) return false;
+    const [column, row] = left.pop();
+    paintDigit(sheet, decodeDigit(decoder, [at(column), -at(row)]), column * SIDE, row * SIDE);
+    return left.length > 0;
   }
+  return { sheet, decodeNext };
+}
 
-  /** The ten numerals as small pictures, so that thousands of them are drawn in no time. */
-  function numerals(size, ratio) {
-    const side = Math.ceil(size * 1.5 * ratio);
-    return colours.map((colour, digit) => {
-      const picture = h("canvas", { width: side, height: side });
-      const context = picture.getContext("2d");
-      context.font = `600 ${size * ratio}px system-ui, sans-serif`;
-      context.textAlign = "center";
-      context.textBaseline = "middle";
-      context.lineJoin = "round";
-      context.lineWidth = 2.5 * ratio;
-      context.strokeStyle = "rgb(12 16 23 / 0.9)"; // PAPER
-      context.strokeText(String(digit), side / 2, side / 2);
-      context.fillStyle = colour;
-      context.fillText(String(digit), side / 2, side / 2);
-      return picture;
+/** The ten numerals as small pictures, so that thousands of them are drawn in no time. */
+function numeralPictures(colours, size, ratio) {
+  const side = Math.ceil(size * 1.5 * ratio);
+  return colours.map((colour, digit) => {
+    const picture = h("canvas", { width: side, height: side });
+    const context = picture.getContext("2d");
+    context.font = `600 ${size * ratio}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 2.5 * ratio;
+    context.strokeStyle = "rgb(12 16 23 / 0.9)"; // PAPER
+    context.strokeText(String(digit), side / 2, side / 2);
+    context.fillStyle = colour;
+    context.fillText(String(digit), side / 2, side / 2);
+    return picture;
+  });
+}
+
+/** Each code as its numeral; those of class `only` in front of the others, which are faint. */
+function drawCodes({ context, place }, codes, pictures, only) {
+  const half = pictures[0].width / 2;
+  for (const front of only === null ? [false] : [false, true]) {
+    for (let i = 0; i < codes.labels.length; i++) {
+      if (only !== null && (codes.labels[i] === only) !== front) continue;
+      const [x, y] = place([codes.x[i], codes.y[i]]);
+      context.globalAlpha = only === null ? 0.9 : front ? 1 : 0.13;
+      context.drawImage(pictures[codes.labels[i]], Math.round(x - half), Math.round(y - half));
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+/** Lines through 0, and whole numbers along the lower and the left edge. */
+function drawAxes({ context, side, ratio, place }, extent) {
+  context.strokeStyle = "rgb(255 255 255 / 0.14)";
+  context.lineWidth = ratio;
+  context.beginPath();
+  context.moveTo(side / 2, 0);
+  context.lineTo(side / 2, side);
+  context.moveTo(0, side / 2);
+  context.lineTo(side, side / 2);
+  context.stroke();
+  context.font = `${11 * ratio}px system-ui, sans-serif`;
+  context.textBaseline = "middle";
+  context.lineWidth = 3 * ratio;
+  context.lineJoin = "round";
+  context.strokeStyle = "rgb(12 16 23 / 0.85)";
+  context.fillStyle = "rgb(200 207 217)";
+  const write = (text, x, y, align) => {
+    context.textAlign = align;
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  };
+  const step = extent > 6 ? 2 : 1;
+  for (let v = -Math.floor(extent / step) * step; v < extent; v += step) {
+    const [x, y] = place([v, v]);
+    if (Math.min(x, side - x) < 16 * ratio) continue; // too near to a corner
+    write(minus(v), x, side - 9 * ratio, "center");
+    if (side - y > 24 * ratio) write(minus(v), 5 * ratio, y, "left");
+  }
+}
+
+/** The line of the walk, dotted, and its ends. */
+function drawWalk({ context, ratio, place }, ends) {
+  context.lineCap = "round";
+  for (const [colour, lineWidth] of [["rgb(12 16 23 / 0.8)", 5], ["rgb(255 255 255 / 0.9)", 2]]) {
+    context.strokeStyle = context.fillStyle = colour;
+    context.lineWidth = lineWidth * ratio;
+    context.setLineDash([0.1, 7 * ratio]);
+    context.beginPath();
+    context.moveTo(...place(ends[0]));
+    context.lineTo(...place(ends[1]));
+    context.stroke();
+    context.setLineDash([]);
+    for (const end of ends) {
+      context.beginPath();
+      context.arc(...place(end), 5 * ratio, 0, 2 * Math.PI);
+      context.stroke();
+    }
+  }
+}
+
+/**
+ * The picture under the handle, painted at the resolution of the screen: ground, manifold (`sheet`, or
+ * null), axes, codes (those of `only`, if it is a class, in front; none unless `codesShown`), and the walk.
+ */
+function drawMap(canvas, { extent, sheet, codes, colours, codesShown, only, walkEnds }) {
+  const width = canvas.clientWidth;
+  if (!width) return;
+  const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
+  const side = Math.round(width * ratio);
+  if (canvas.width !== side) canvas.width = canvas.height = side;
+  const context = canvas.getContext("2d");
+  const place = ([x, y]) => [((1 + x / extent) * side) / 2, ((1 - y / extent) * side) / 2];
+  const map = { context, side, ratio, place };
+  context.fillStyle = `rgb(${PAPER})`;
+  context.fillRect(0, 0, side, side);
+  if (sheet) {
+    context.globalAlpha = codesShown ? 0.42 : 1;
+    context.imageSmoothingEnabled = true;
+    context.drawImage(sheet, 0, 0, side, side);
+    context.globalAlpha = 1;
+  }
+  drawAxes(map, extent);
+  if (codesShown) drawCodes(map, codes, numeralPictures(colours, width < 380 ? 9 : 10.5, ratio), only);
+  drawWalk(map, walkEnds);
+}
+
+/** The handle over the map: dragged, or moved by keys. `onMove(point)`, and `onEnd()` when it is let go. */
+function mapPad({ canvas, extent, describedBy, point, onMove, onEnd }) {
+  const crossX = h("span", { class: "lp-cross lp-cross-x" });
+  const crossY = h("span", { class: "lp-cross lp-cross-y" });
+  const handle = h("span", { class: "lp-handle" });
+  const pad = h(
+    "div",
+    { class: "lp-pad", tabindex: "0", role: "application", "aria-label": "Map of the latent plane", "aria-describedby": describedBy },
+    canvas,
+    crossX,
+    crossY,
+    handle,
+  );
+  let pointer = null;
+  function follow(event) {
+    const box = pad.getBoundingClientRect();
+    const x = (2 * (event.clientX - box.left)) / box.width - 1;
+    const y = 1 - (2 * (event.clientY - box.top)) / box.height;
+    onMove([x * extent, y * extent]);
+  }
+  pad.addEventListener("pointerdown", (event) => {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    pad.setPointerCapture(pointer);
+    follow(event);
+  });
+  pad.addEventListener("pointermove", (event) => {
+    if (event.pointerId === pointer) follow(event);
+  });
+  for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
+    pad.addEventListener(type, (event) => {
+      if (event.pointerId !== pointer) return;
+      pointer = null;
+      onEnd();
     });
   }
+  pad.addEventListener("keydown", (event) => {
+    if (!(event.key in MOVES) || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const step = STEP * (event.shiftKey ? 5 : 1);
+    onMove(point().map((v, axis) => v + MOVES[event.key][axis] * step));
+  });
+  return {
+    element: pad,
+    show(z) {
+      const [x, y] = z.map((v) => (50 * (1 + clamp(v, -extent, extent) / extent)).toFixed(3));
+      crossX.style.left = handle.style.left = `${x}%`;
+      crossY.style.top = handle.style.top = `${100 - y}%`;
+    },
+  };
+}
 
-  function draw({ manifold, numeralsShown, only, walk }) {
-    const width = canvas.clientWidth;
-    if (!width) return;
-    const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
-    const side = Math.round(width * ratio);
-    if (canvas.width !== side) canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d");
-    const place = ([x, y]) => [((1 + x / extent) * side) / 2, ((1 - y / extent) * side) / 2];
-    context.globalAlpha = 1;
-    context.fillStyle = `rgb(${PAPER})`;
-    context.fillRect(0, 0, side, side);
-    if (manifold) {
-      context.globalAlpha = numeralsShown ? 0.42 : 1;
-      context.imageSmoothingEnabled = true;
-      context.drawImage(sheet, 0, 0, side, side);
-    }
-    drawAxes(context, side, ratio, place);
-    if (numeralsShown) {
-      const pictures = numerals(width < 380 ? 9 : 10.5, ratio);
-      const half = pictures[0].width / 2;
-      for (const front of only === null ? [false] : [false, true]) {
-        for (let i = 0; i < codes.labels.length; i++) {
-          if (only !== null && (codes.labels[i] === only) !== front) continue;
-          const [x, y] = place([codes.x[i], codes.y[i]]);
-          context.globalAlpha = only === null ? 0.9 : front ? 1 : 0.13;
-          context.drawImage(pictures[codes.labels[i]], Math.round(x - half), Math.round(y - half));
-        }
-      }
-    }
-    context.globalAlpha = 1;
-    if (walk) {
-      context.lineCap = "round";
-      for (const [colour, lineWidth] of [["rgb(12 16 23 / 0.8)", 5], ["rgb(255 255 255 / 0.9)", 2]]) {
-        context.strokeStyle = context.fillStyle = colour;
-        context.lineWidth = lineWidth * ratio;
-        context.setLineDash([0.1, 7 * ratio]);
-        context.beginPath();
-        context.moveTo(...place(walk[0]));
-        context.lineTo(...place(walk[1]));
-        context.stroke();
-        context.setLineDash([]);
-        for (const end of walk) {
-          context.beginPath();
-          context.arc(...place(end), 5 * ratio, 0, 2 * Math.PI);
-          context.stroke();
-        }
-      }
-    }
+// ---- the walk -------------------------------------------------------------------------------------
+
+/**
+ * A walk there and back on the straight line between two codes, which menus choose: the mean code of a
+ * class, or that of a test digit (`exampleCode(k)`). `onMove(point)` hears where it is, `onStop()` that
+ * it rests, `onPlan()` that its ends are others. Readers who want no motion press for every step.
+ */
+function makeWalk({ means, labels, exampleCode, decoder, onMove, onStop, onPlan }) {
+  const calm = globalThis.matchMedia("(prefers-reduced-motion: reduce)");
+  let state = "off"; // or "moving", or "paused"
+  let walked = 0; // 0 at its start, 1 at its end, 2 back at its start
+  let lastFrame = 0;
+  let painted = 0; // digits of the strip
+  const share = () => 1 - Math.abs(1 - walked);
+
+  const options = [
+    ...[...means.keys()].map((digit) => [`class ${digit}`, `mean code of the ${digit}s`]),
+    ...labels.map((label, k) => [`test ${k}`, `test digit ${k + 1} (a ${label})`]),
+  ];
+  const menus = ["from", "to"].map((name) => selectField({ name, options, onChange: plan, className: "lp-end" }));
+  menus.forEach((menu, k) => menu.show(options[Math.min(k, means.size - 1)][0]));
+  const press = button("Walk", () => go(), "lp-walk");
+  const strip = h("canvas", { class: "lp-strip", width: STOPS * SIDE, height: SIDE, role: "img" });
+  const mark = h("span", { class: "lp-strip-mark" });
+
+  function ends() {
+    return menus.map(({ input }) => {
+      const [kind, number] = input.value.split(" ");
+      return kind === "class" ? means.get(Number(number)) : exampleCode(Number(number));
+    });
+  }
+  const nameOf = (k) => menus[k].input.selectedOptions[0].text;
+  const here = () => onMove(between(...ends(), share()));
+
+  function plan() {
+    strip.setAttribute("aria-label", `${STOPS} digits decoded on the line from ${nameOf(0)} to ${nameOf(1)}`);
+    painted = 0;
+    set("off");
+    onPlan();
   }
 
-  /** Lines through 0, and whole numbers along the lower and the left edge. */
-  function drawAxes(context, side, ratio, place) {
-    context.globalAlpha = 1;
-    context.strokeStyle = "rgb(255 255 255 / 0.14)";
-    context.lineWidth = ratio;
-    context.beginPath();
-    context.moveTo(side / 2, 0);
-    context.lineTo(side / 2, side);
-    context.moveTo(0, side / 2);
-    context.lineTo(side, side / 2);
-    context.stroke();
-    context.font = `${11 * ratio}px system-ui, sans-serif`;
-    context.textBaseline = "middle";
-    context.lineWidth = 3 * ratio;
-    context.lineJoin = "round";
-    context.strokeStyle = "rgb(12 16 23 / 0.85)";
-    context.fillStyle = "rgb(200 207 217)";
-    const step = extent > 6 ? 2 : 1;
-    const write = (text, x, y) => {
-      context.strokeText(text, x, y);
-      context.fillText(text, x, y);
-    };
-    for (let v = -Math.floor(extent / step) * step; v < extent; v += step) {
-      const [x, y] = place([v, v]);
-      const near = Math.min(x, side - x) < 16 * ratio;
-      if (near) continue;
-      const text = String(v).replace("-", "−");
-      context.textAlign = "center";
-      write(text, x, side - 9 * ratio);
-      context.textAlign = "left";
-      if (side - y > 24 * ratio) write(text, 5 * ratio, y);
-    }
+  function set(next) {
+    state = next;
+    if (state !== "moving") frame.cancel();
+    const [off, paused] = calm.matches ? ["Walk in steps", "Next step"] : ["Walk", "Go on"];
+    press.textContent = { off, moving: "Pause", paused }[state];
+    mark.hidden = state === "off";
   }
 
-  return { canvas, draw, decodeTile };
+  const frame = oncePerFrame(() => {
+    const now = performance.now();
+    walked = Math.min(2, walked + Math.min(100, now - lastFrame) / WALK_MS);
+    lastFrame = now;
+    here();
+    if (walked < 2) return frame();
+    set("off");
+    onStop();
+  });
+
+  function go() {
+    if (state === "moving") {
+      set("paused");
+      return onStop();
+    }
+    if (state === "off") walked = 0;
+    else if (calm.matches) walked = walked < 2 ? walked + 1 / (STOPS - 1) : 1 / (STOPS - 1);
+    here();
+    set(calm.matches ? "paused" : "moving"); // one step at each press: nothing moves by itself
+    if (calm.matches) return onStop();
+    lastFrame = performance.now();
+    frame();
+  }
+
+  const rename = () => set(state);
+  calm.addEventListener("change", rename);
+  return {
+    element: h(
+      "div",
+      { class: "lp-walks", role: "group", "aria-label": "Walk between two codes" },
+      h("div", { class: "lp-walk-head" }, press, ...menus.map((menu) => menu.element)),
+      h("div", { class: "lp-strip-box" }, strip, mark),
+    ),
+    ends,
+    plan,
+    moving: () => state === "moving",
+    /** The reader takes the point somewhere else. */
+    leave() {
+      if (state !== "off") set("off");
+    },
+    /** Decode one more digit on the line; returns whether there was one to do. */
+    paintNext() {
+      if (painted === STOPS) return false;
+      paintDigit(strip, decodeDigit(decoder, between(...ends(), painted / (STOPS - 1))), painted * SIDE);
+      painted += 1;
+      return true;
+    },
+    show() {
+      mark.style.left = `${(100 * (share() * (STOPS - 1) + 0.5)) / STOPS}%`;
+    },
+    cancel() {
+      frame.cancel();
+      calm.removeEventListener("change", rename);
+    },
+  };
 }
 
 // ---- the widget -----------------------------------------------------------------------------------
+
+/** "12 of 15 are 3s, 2 are 8s, 1 is a 5" */
+function votesInWords(votes, voters) {
+  const parts = votes.slice(0, 3).map(([digit, count], k) => {
+    if (k === 0) return `${count} of ${voters} are ${digit}s`;
+    return `${count} ${count === 1 ? `is a ${digit}` : `are ${digit}s`}`;
+  });
+  return parts.join(", ");
+}
 
 function render({ model, el }) {
   const decoder = makeNet(model.get("_decoder"), model.get("_decoder_weights"));
@@ -210,62 +369,40 @@ function render({ model, el }) {
   const means = classMeans(codes);
   const extent = model.get("_extent");
   const colours = model.get("_colours");
-  const exampleLabels = model.get("_example_labels");
   const voters = Math.min(NEAREST, codes.labels.length);
-  const calm = globalThis.matchMedia("(prefers-reduced-motion: reduce)");
-  const clamp = (v) => Math.max(-extent, Math.min(extent, v));
-
-  // What is shown: the point, what the decoder draws there, and the class that is highlighted.
-  let z = [...model.get("z")];
+  const step = inStep(model, ["z"]);
+  const { state } = step;
   let picture = new Uint8ClampedArray(PIXELS);
   let example = -1; // the test digit whose code the point is
-  let only = null;
-  let walked = 0; // of the walk: 0 at its start, 1 at its end, 2 back at its start
-  let walk = "off"; // or "moving", or "paused"
-  let lastFrame = 0;
+  let only = null; // the class that is highlighted
 
   // -- elements
   const helpId = freshId();
-  const map = plane({ codes, extent, colours, decoder });
-  const crossX = h("span", { class: "lp-cross lp-cross-x" });
-  const crossY = h("span", { class: "lp-cross lp-cross-y" });
-  const handle = h("span", { class: "lp-handle" });
-  const pad = h(
-    "div",
-    {
-      class: "lp-pad",
-      tabindex: "0",
-      role: "application",
-      "aria-label": "Map of the latent plane",
-      "aria-describedby": helpId,
-    },
-    map.canvas,
-    crossX,
-    crossY,
-    handle,
-  );
-  const decodedCanvas = h("canvas", { class: "cw-digit", width: SIDE, height: SIDE, role: "img" });
+  const canvas = h("canvas", { class: "lp-map", "aria-hidden": "true" });
+  const pad = mapPad({ canvas, extent, describedBy: helpId, point: () => state.z, onMove: lead, onEnd: step.rest });
+  const sheet = manifold(decoder, extent);
+  const decodedCanvas = digitCanvas("");
   const winner = h("span", { class: "lp-winner" });
   const counts = h("span", { class: "lp-counts" });
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
-  const sliders = [0, 1].map((axis) => {
-    const id = freshId();
-    const attributes = { id, type: "range", min: -extent, max: extent, step: 0.01, class: "lp-range" };
-    const input = h("input", attributes);
-    input.addEventListener("input", () => moveAxis(axis, Number(input.value)));
-    stepWithKeys(input, STEP, (difference) => moveAxis(axis, z[axis] + difference));
-    const value = h("output", { for: id });
-    const element = h("div", { class: "lp-axis" }, h("label", { for: id }, `z[${axis}]`), input, value);
-    return { input, value, element };
-  });
-  const check = (text, on) => {
-    const input = h("input", { type: "checkbox" });
-    input.checked = on;
-    input.addEventListener("change", () => drawMap());
-    return { input, element: h("label", { class: "lp-check" }, input, text) };
-  };
-  const manifoldCheck = check("Show the manifold", true);
-  const codesCheck = check("Show the codes", true);
+  const sliders = [0, 1].map((axis) =>
+    rangeField({
+      name: `z[${axis}]`,
+      min: -extent,
+      max: extent,
+      step: 0.01,
+      keyStep: STEP,
+      text: signed,
+      onInput(v) {
+        walk.leave();
+        moveTo(state.z.map((old, k) => (k === axis ? v : old)));
+      },
+      classes: { label: "", input: "lp-range" },
+    }),
+  );
+  const check = (name) => checkField({ name, onChange: () => redrawMap(), className: "lp-check" });
+  const manifoldCheck = check("Show the manifold");
+  const codesCheck = check("Show the codes");
+  manifoldCheck.input.checked = codesCheck.input.checked = true;
   const legend = colours.map((colour, digit) =>
     h(
       "button",
@@ -281,38 +418,27 @@ function render({ model, el }) {
       String(digit),
     ),
   );
-
-  // -- the walk
   const chooser = encoder
     ? digitChooser({
         examples: model.get("_examples"),
-        labels: exampleLabels,
-        onChoose: (image, ended) => encodeImage(image, ended),
-        say: (text) => (live.textContent = text),
+        labels: model.get("_example_labels"),
+        onChoose: encodeImage,
+        say: step.say,
       })
     : null;
   const exampleCodes = [];
-  const exampleCode = (k) => (exampleCodes[k] ??= encodeDigit(encoder, chooser.images[k]).mean);
-  const endSelect = (name, chosen) => {
-    const classes = [...means.keys()].map((digit) => h("option", { value: `class ${digit}` }, `mean code of the ${digit}s`));
-    const digits = exampleLabels.map((label, k) => h("option", { value: `test ${k}` }, `test digit ${k + 1} (a ${label})`));
-    const id = freshId();
-    const select = h("select", { class: "lp-select", id }, ...classes, ...digits);
-    select.value = `class ${chosen}`;
-    select.addEventListener("change", () => planWalk());
-    return { select, element: h("div", { class: "lp-end" }, h("label", { for: id }, name), select) };
-  };
-  const firstClasses = [...means.keys()];
-  const from = endSelect("from", firstClasses[0]);
-  const to = endSelect("to", firstClasses[Math.min(1, firstClasses.length - 1)]);
-  const ends = () =>
-    [from, to].map(({ select }) => {
-      const [kind, number] = select.value.split(" ");
-      return kind === "class" ? means.get(Number(number)) : exampleCode(Number(number));
-    });
-  const walkButton = h("button", { type: "button", class: "cw-button lp-walk", onclick: () => pressWalk() }, "Walk");
-  const strip = h("canvas", { class: "lp-strip", width: STOPS * SIDE, height: SIDE, role: "img" });
-  const stripMark = h("span", { class: "lp-strip-mark" });
+  const walk = makeWalk({
+    means,
+    labels: model.get("_example_labels"),
+    exampleCode: (k) => (exampleCodes[k] ??= encodeDigit(encoder, chooser.images[k]).mean),
+    decoder,
+    onMove: moveTo,
+    onStop: step.rest,
+    onPlan() {
+      redrawMap();
+      decodeRest();
+    },
+  });
 
   const root = h(
     "div",
@@ -323,23 +449,18 @@ function render({ model, el }) {
       h(
         "div",
         { class: "lp-left" },
-        h("div", { class: "cw-title" }, `The latent plane, with the codes of ${codes.labels.length.toLocaleString("en")} test images`),
-        pad,
+        title(`The latent plane, with the codes of ${codes.labels.length.toLocaleString("en")} test images`),
+        pad.element,
       ),
       h(
         "div",
         { class: "lp-right" },
-        h(
-          "div",
-          { class: "lp-picture" },
-          h("div", { class: "cw-title" }, "The decoded digit"),
-          h("div", { class: "lp-decoded" }, decodedCanvas),
-        ),
+        h("div", { class: "lp-picture" }, title("The decoded digit"), h("div", { class: "lp-decoded" }, decodedCanvas)),
         h(
           "div",
           { class: "lp-numbers" },
-          ...sliders.map((s) => s.element),
-          h("div", { class: "cw-title lp-vote-title" }, `The ${voters} nearest codes`),
+          ...sliders.map(({ label, input, output }) => h("div", { class: "lp-axis" }, label, input, output)),
+          title(`The ${voters} nearest codes`, "lp-vote-title"),
           h("p", { class: "lp-vote" }, winner, counts),
         ),
       ),
@@ -360,254 +481,105 @@ function render({ model, el }) {
       ),
       h("div", { class: "lp-classes" }, ...legend),
     ),
-    h(
-      "div",
-      { class: "lp-walks", role: "group", "aria-label": "Walk between two codes" },
-      h("div", { class: "lp-walk-head" }, walkButton, from.element, to.element),
-      h("div", { class: "lp-strip-box" }, strip, stripMark),
-    ),
-    ...(chooser
-      ? [
-          h(
-            "div",
-            { class: "lp-choose", role: "group", "aria-label": "Encode a digit" },
-            h("div", { class: "cw-title" }, "Encode a test digit: the point jumps to its code"),
-            chooser.thumbnails,
-          ),
-          chooser.section,
-        ]
-      : []),
-    live,
+    walk.element,
   );
+  if (chooser) {
+    const heading = title("Encode a test digit: the point jumps to its code");
+    const choose = { class: "lp-choose", role: "group", "aria-label": "Encode a digit" };
+    root.append(h("div", choose, heading, chooser.thumbnails), chooser.section);
+  }
 
   // -- what the reader can do
   /** Move the point; the picture follows in the next frame, Python and screen readers at rest. */
-  function moveTo(point, ofExample = -1) {
-    z = point;
+  function moveTo(z, ofExample = -1) {
     example = ofExample;
-    manifoldJob.stop();
-    redraw();
-    settle();
+    decodeRest.cancel();
+    step.move({ z });
   }
 
-  function moveAxis(axis, value) {
-    leaveWalk();
-    moveTo(axis === 0 ? [clamp(value), z[1]] : [z[0], clamp(value)]);
+  /** The reader takes the point to `z`, or as near as the map reaches. */
+  function lead(z) {
+    walk.leave();
+    moveTo(z.map((v) => clamp(v, -extent, extent)));
   }
 
   function encodeImage(image, ended) {
-    leaveWalk();
+    walk.leave();
     moveTo(encodeDigit(encoder, image).mean, chooser.find(image));
-    if (ended) settle.now();
+    if (ended) step.rest();
   }
 
   function highlight(digit) {
     only = digit;
-    legend.forEach((button, k) => button.setAttribute("aria-pressed", String(k === digit)));
+    legend.forEach((choice, k) => choice.setAttribute("aria-pressed", String(k === digit)));
     if (digit !== null) codesCheck.input.checked = true;
-    drawMap();
-  }
-
-  // -- pointer and keys on the map
-  let pointer = null;
-  function follow(event) {
-    const box = pad.getBoundingClientRect();
-    const x = (2 * (event.clientX - box.left)) / box.width - 1;
-    const y = 1 - (2 * (event.clientY - box.top)) / box.height;
-    moveTo([clamp(x * extent), clamp(y * extent)]);
-  }
-  pad.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
-    pointer = event.pointerId;
-    pad.setPointerCapture(pointer);
-    leaveWalk();
-    follow(event);
-  });
-  pad.addEventListener("pointermove", (event) => {
-    if (event.pointerId === pointer) follow(event);
-  });
-  for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    pad.addEventListener(type, (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      settle.now();
-    });
-  }
-  pad.addEventListener("keydown", (event) => {
-    if (!(event.key in MOVES) || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const step = STEP * (event.shiftKey ? 5 : 1);
-    leaveWalk();
-    moveTo(z.map((v, axis) => clamp(v + MOVES[event.key][axis] * step)));
-  });
-
-  // -- the walk: there and back on a straight line
-  const shareWalked = () => 1 - Math.abs(1 - walked);
-
-  function goOn() {
-    const [a, b] = ends();
-    const share = shareWalked();
-    moveTo(a.map((v, axis) => v + share * (b[axis] - v)));
-  }
-
-  const walkFrame = oncePerFrame(() => {
-    const now = performance.now();
-    walked = Math.min(2, walked + Math.min(100, now - lastFrame) / WALK_MS);
-    lastFrame = now;
-    goOn();
-    if (walked < 2) return walkFrame();
-    setWalk("off");
-    settle.now();
-  });
-
-  function pressWalk() {
-    if (walk === "moving") {
-      setWalk("paused");
-      settle.now();
-      return;
-    }
-    if (walk === "off") walked = 0;
-    else if (calm.matches) walked = walked < 2 ? walked + 1 / (STOPS - 1) : 1 / (STOPS - 1);
-    goOn();
-    if (calm.matches) {
-      setWalk("paused"); // one step at each press: nothing moves by itself
-      settle.now();
-    } else {
-      setWalk("moving");
-      lastFrame = performance.now();
-      walkFrame();
-    }
-  }
-
-  function setWalk(state) {
-    walk = state;
-    if (walk !== "moving") walkFrame.cancel();
-    const names = calm.matches
-      ? { off: "Walk in steps", moving: "Pause", paused: "Next step" }
-      : { off: "Walk", moving: "Pause", paused: "Go on" };
-    walkButton.textContent = names[walk];
-    stripMark.hidden = walk === "off";
-  }
-
-  /** The reader takes the point somewhere else. */
-  function leaveWalk() {
-    if (walk !== "off") setWalk("off");
-  }
-
-  let stripDone = 0;
-  function planWalk() {
-    strip.setAttribute(
-      "aria-label",
-      `${STOPS} digits decoded on the line from ${from.select.selectedOptions[0].text} to ${to.select.selectedOptions[0].text}`,
-    );
-    stripDone = 0;
-    setWalk("off");
-    drawMap();
-    manifoldJob.start();
+    redrawMap();
   }
 
   // -- work for idle time: the walk's digits, then the manifold
-  const manifoldJob = idleJob(() => {
-    if (stripDone < STOPS) {
-      const [a, b] = ends();
-      const share = stripDone / (STOPS - 1);
-      const point = a.map((v, axis) => v + share * (b[axis] - v));
-      placeDigit(strip.getContext("2d"), stripDone * SIDE, 0, decodeDigit(decoder, point));
-      stripDone += 1;
-      return true;
-    }
-    const more = map.decodeTile();
-    if (manifoldCheck.input.checked) drawMap();
+  const decodeRest = whenIdle(() => {
+    if (walk.paintNext()) return true;
+    const more = sheet.decodeNext();
+    if (manifoldCheck.input.checked) redrawMap();
     if (!more) root.dataset.manifold = "1";
     return more;
   });
 
   // -- from the point to what is shown
   function draw() {
-    const start = performance.now();
+    const { z } = state;
     picture = decodeDigit(decoder, z);
     paintDigit(decodedCanvas, picture);
-    const [x, y] = z.map((v) => (50 * (1 + clamp(v) / extent)).toFixed(3));
-    crossX.style.left = handle.style.left = `${x}%`;
-    crossY.style.top = handle.style.top = `${100 - y}%`;
-    sliders.forEach(({ input, value }, axis) => {
-      input.value = z[axis];
-      input.setAttribute("aria-valuetext", signed(z[axis]));
-      value.textContent = signed(z[axis]);
-    });
+    decodedCanvas.setAttribute("aria-label", `Digit decoded from z = (${z.map(signed).join(", ")})`);
+    pad.show(z);
+    sliders.forEach((slider, axis) => slider.show(z[axis]));
     const votes = vote(codes, z, voters);
     winner.textContent = String(votes[0][0]);
     winner.style.color = colours[votes[0][0]];
-    counts.textContent = votes
-      .slice(0, 3)
-      .map(([digit, count], k) => (k === 0 ? `${count} of ${voters} are ${digit}s` : `${count} ${count === 1 ? `is a ${digit}` : `are ${digit}s`}`))
-      .join(", ");
-    decodedCanvas.setAttribute("aria-label", `Digit decoded from z = (${z.map(signed).join(", ")})`);
-    stripMark.style.left = `${(100 * (shareWalked() * (STOPS - 1) + 0.5)) / STOPS}%`;
+    counts.textContent = votesInWords(votes, voters);
+    walk.show();
     chooser?.mark(example);
-    root.dataset.ms = (performance.now() - start).toFixed(2);
   }
-  const redraw = oncePerFrame(draw);
-  const drawMap = oncePerFrame(() =>
-    map.draw({
-      manifold: manifoldCheck.input.checked,
-      numeralsShown: codesCheck.input.checked,
+  const redrawMap = oncePerFrame(() =>
+    drawMap(canvas, {
+      extent,
+      sheet: manifoldCheck.input.checked ? sheet.sheet : null,
+      codes,
+      colours,
+      codesShown: codesCheck.input.checked,
       only,
-      walk: ends(),
+      walkEnds: walk.ends(),
     }),
   );
-  const resized = new ResizeObserver(() => drawMap());
-
-  // -- in step with Python, and with other views of the same model
-  const same = (a, b) => a.every((v, i) => v === b[i]);
-  const settle = afterQuiet(250, () => {
-    redraw.cancel();
-    draw();
-    live.textContent = `Point ${z.map(signed).join(", ")}: ${counts.textContent}.`;
-    if (walk !== "moving") manifoldJob.start();
-    if (same(z, model.get("z"))) return;
-    model.set("z", [...z]);
-    model.save_changes();
-  });
-
-  function pull() {
-    const theirs = model.get("z");
-    if (same(theirs, z)) return; // our own change
-    leaveWalk();
-    settle.cancel();
-    moveTo([...theirs]);
-    settle.now();
-  }
-
-  const rename = () => setWalk(walk);
-  model.on("change:z", pull);
-  calm.addEventListener("change", rename);
-  draw();
-  el.append(root);
-  resized.observe(map.canvas);
-  ready(root);
-  planWalk();
+  const resized = new ResizeObserver(() => redrawMap());
+  resized.observe(canvas);
 
   // for tests and for the curious: document.querySelector(".lp").latentPlane.decoded
   root.latentPlane = {
     get z() {
-      return [...z];
+      return [...state.z];
     },
     get decoded() {
       return picture.slice();
     },
   };
 
-  return () => {
-    model.off("change:z", pull);
-    calm.removeEventListener("change", rename);
-    resized.disconnect();
-    root.remove();
-    for (const job of [redraw, drawMap, walkFrame, settle]) job.cancel();
-    manifoldJob.stop();
-    chooser?.cancel();
-  };
+  walk.plan();
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence: () => `Point ${state.z.map(signed).join(", ")}: ${counts.textContent}.`,
+    rested() {
+      if (!walk.moving()) decodeRest();
+    },
+    pulled() {
+      walk.leave();
+      example = -1;
+      decodeRest.cancel();
+    },
+    jobs: [redrawMap, decodeRest, walk, { cancel: () => resized.disconnect() }, ...(chooser ? [chooser] : [])],
+  });
 }
 
 export default { render };

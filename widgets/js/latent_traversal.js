@@ -1,24 +1,17 @@
 // latent_traversal.js - one slider for each dimension of the latent space that the model uses.
 
-import { makeNet, toArrayBuffer } from "./lib/engine.js";
-import { SIDE } from "./lib/mnist.js";
-import { PIXELS, paintDigit, tile } from "./lib/pictures.js";
-import { freshId, h, oncePerFrame, ready } from "./lib/dom.js";
-import {
-  afterQuiet,
-  decodeDigit,
-  digitChooser,
-  encodeDigit,
-  idleJob,
-  placeDigit,
-  signed,
-  stepWithKeys,
-} from "./lib/latent.js";
+import { digitChooser } from "./lib/chooser.js";
+import { makeNet } from "./lib/engine.js";
+import { rangeField } from "./lib/fields.js";
+import { decodeDigit, encodeDigit } from "./lib/latent.js";
+import { clamp, signed } from "./lib/numbers.js";
+import { PIXELS, SIDE, paintDigit, tile } from "./lib/pictures.js";
 import { normal } from "./lib/random.js";
+import { button, h, title } from "./lib/dom.js";
+import { inStep, whenIdle } from "./lib/step.js";
 
 const TILES = 7; // decoded digits along a slider
 const LARGEST = 3; // sliders go from -3 to 3, standard deviations of the prior
-const STEP = 0.1;
 const IN_VIEW = 8; // sliders above the fold
 
 /** Cross-entropy, in nats, of a picture of 0-255 under the decoder's logits: -log p(x | z). */
@@ -36,60 +29,38 @@ function crossEntropy(image, logits) {
  * this dimension has the value at that place and the others stay as they are.
  */
 function dimensionRow({ rank, dim, kl, onMove }) {
-  const id = freshId();
-  const input = h("input", {
-    id,
-    type: "range",
+  const field = rangeField({
+    name: [h("b", {}, `${rank}`), ` z[${dim}], `, h("span", {}, `KL ${kl.toFixed(2)} nats`)],
     min: -LARGEST,
     max: LARGEST,
     step: 0.01,
-    class: "lt-range",
+    keyStep: 0.1,
+    text: signed,
+    onInput: (v) => onMove(dim, v),
+    classes: { label: "lt-label", output: "lt-value", input: "lt-range" },
   });
-  input.addEventListener("input", () => onMove(dim, Number(input.value)));
   const strip = h("canvas", { class: "lt-strip", width: TILES * SIDE, height: SIDE, "aria-hidden": "true" });
-  const value = h("output", { class: "lt-value", for: id });
   const code = h("span", { class: "lt-code", "aria-hidden": "true" });
-  const label = h(
-    "label",
-    { class: "lt-label", for: id },
-    h("b", {}, `${rank}`),
-    ` z[${dim}], `,
-    h("span", {}, `KL ${kl.toFixed(2)} nats`),
-  );
-  const element = h(
-    "div",
-    { class: "lt-row" },
-    h("div", { class: "lt-row-head" }, label, value),
-    h("div", { class: "lt-track" }, strip, code, input),
-  );
-  const place = (v) => (v + LARGEST) / (2 * LARGEST);
+  const place = (v) => clamp((v + LARGEST) / (2 * LARGEST), 0, 1);
   const row = {
     dim,
-    element,
+    element: h("div", { class: "cw-field lt-row" }, field.row, h("div", { class: "lt-track" }, strip, code, field.input)),
     stale: 0, // tiles of the strip still to be painted
-    show(v) {
-      input.value = v;
-      input.setAttribute("aria-valuetext", signed(v));
-      value.textContent = signed(v);
-    },
+    show: field.show,
     showCode({ mean, sd }) {
-      const ends = [mean[dim] - sd[dim], mean[dim] + sd[dim]].map((v) => Math.max(0, Math.min(1, place(v))));
-      code.style.left = `${100 * ends[0]}%`;
-      code.style.width = `${100 * (ends[1] - ends[0])}%`;
+      const [from, to] = [place(mean[dim] - sd[dim]), place(mean[dim] + sd[dim])];
+      code.style.left = `${100 * from}%`;
+      code.style.width = `${100 * (to - from)}%`;
     },
     /** Paint the next tile: the digit at the value that lies under the tile's middle. */
     paintTile(decoder, z) {
       const column = TILES - row.stale;
       const point = [...z];
       point[dim] = LARGEST * ((2 * column + 1) / TILES - 1);
-      placeDigit(strip.getContext("2d"), column * SIDE, 0, decodeDigit(decoder, point));
+      paintDigit(strip, decodeDigit(decoder, point), column * SIDE);
       row.stale -= 1;
     },
   };
-  stepWithKeys(input, STEP, (difference) => {
-    const v = Number(input.value) + difference;
-    onMove(dim, Math.max(-LARGEST, Math.min(LARGEST, Math.round(v * 100) / 100)));
-  });
   return row;
 }
 
@@ -98,42 +69,37 @@ function dimensionRow({ rank, dim, kl, onMove }) {
 function render({ model, el }) {
   const encoder = makeNet(model.get("_encoder"), model.get("_encoder_weights"));
   const decoder = makeNet(model.get("_decoder"), model.get("_decoder_weights"));
-  const exampleLabels = model.get("_example_labels");
+  const labels = model.get("_example_labels");
   const kl = model.get("_kl");
   const active = model.get("_active");
   const inactive = decoder.input - active.length;
 
   // What is shown: the image that was encoded, its code, and the point that is decoded.
-  let image = new Uint8Array(toArrayBuffer(model.get("image")));
-  let code = encodeDigit(encoder, image);
-  let z = [...model.get("z")];
+  const step = inStep(model, ["image", "z"]);
+  const { state } = step;
+  let code = encodeDigit(encoder, state.image);
   let picture = new Uint8ClampedArray(PIXELS);
   let news = ""; // what happened, for screen readers
-  let sending = false; // whether Python has yet to hear of a new image
 
   // -- elements
   const original = tile();
   const decoded = tile();
-  const live = h("p", { class: "cw-hidden", "aria-live": "polite" });
   const cost = h("b");
   const rows = active.map((dim, k) => dimensionRow({ rank: k + 1, dim, kl: kl[k], onMove: moveOne }));
-  const button = (text, onclick) => h("button", { type: "button", class: "cw-button", onclick }, text);
   const chooser = digitChooser({
     examples: model.get("_examples"),
-    labels: exampleLabels,
+    labels,
     onChoose: encodeImage,
-    say: (text) => (live.textContent = text),
+    say: step.say,
   });
-  const more =
-    rows.length > IN_VIEW
-      ? h(
-          "details",
-          { class: "lt-more" },
-          h("summary", {}, `The other ${rows.length - IN_VIEW} active dimensions`),
-          h("div", { class: "lt-rows" }, ...rows.slice(IN_VIEW).map((row) => row.element)),
-        )
-      : null;
-  more?.addEventListener("toggle", () => stripsJob.start());
+  const rowElements = rows.map((row) => row.element);
+  const more = h(
+    "details",
+    { class: "lt-more" },
+    h("summary", {}, `The other ${rows.length - IN_VIEW} active dimensions`),
+    h("div", { class: "lt-rows" }, ...rowElements.slice(IN_VIEW)),
+  );
+  more.addEventListener("toggle", () => strips());
 
   const root = h(
     "div",
@@ -145,97 +111,85 @@ function render({ model, el }) {
       h(
         "div",
         { class: "lt-actions" },
-        h(
-          "p",
-          { class: "lt-cost" },
-          h("span", { class: "cw-title" }, "Cross-entropy with the original"),
-          cost,
-        ),
+        h("p", { class: "lt-cost" }, h("span", { class: "cw-title" }, "Cross-entropy with the original"), cost),
         button("Reset to the code", () => moveAll(code.mean, "Back at the code.")),
-        button("All to zero (prior mean)", () => moveAll(z.map(() => 0), "All dimensions at zero, the prior’s mean.")),
-        button("Sample from the prior", () => moveAll(z.map(() => normal()), "A sample from the prior.")),
+        button("All to zero (prior mean)", () => moveAll(state.z.map(() => 0), "All dimensions at zero, the prior’s mean.")),
+        button("Sample from the prior", () => moveAll(state.z.map(() => normal()), "A sample from the prior.")),
       ),
     ),
     h(
       "div",
       { class: "lt-choose", role: "group", "aria-label": "Encode a digit" },
-      h("div", { class: "cw-title" }, "Encode a test digit: the sliders jump to its code"),
+      title("Encode a test digit: the sliders jump to its code"),
       chooser.thumbnails,
     ),
     chooser.section,
     h(
       "div",
       { class: "lt-dimensions", role: "group", "aria-label": "Latent dimensions" },
-      h("div", { class: "cw-title" }, `Move one dimension, from −${LARGEST} to ${LARGEST}: largest KL first`),
-      h("div", { class: "lt-rows" }, ...rows.slice(0, IN_VIEW).map((row) => row.element)),
+      title(`Move one dimension, from −${LARGEST} to ${LARGEST}: largest KL first`),
+      h("div", { class: "lt-rows" }, ...rowElements.slice(0, IN_VIEW)),
     ),
-    ...(more ? [more] : []),
+    ...(rows.length > IN_VIEW ? [more] : []),
     h(
       "p",
       { class: "cw-note" },
       "Behind each slider: what the decoder draws at that value, the others staying where they are. The ",
-      h("span", { class: "lt-orange" }, "orange"),
+      h("span", { class: "cw-raises" }, "orange"),
       " bar is the code, one standard deviation to either side of its mean. ",
       inactive
         ? `${inactive} of ${decoder.input} dimensions have no slider: their KL is too small to say anything about a digit.`
         : "Every dimension has a slider.",
     ),
-    live,
   );
 
   // -- what the reader can do
   function moveOne(dim, value) {
-    z[dim] = value;
-    for (const row of rows) if (row.dim !== dim) row.stale = TILES; // its own strip holds
+    state.z[dim] = value;
     news = "";
-    moved();
+    outdate((row) => row.dim !== dim); // its own strip holds
+    step.move();
   }
 
-  function moveAll(point, what) {
-    z = [...point];
-    for (const row of rows) row.stale = TILES;
+  function moveAll(z, what) {
     news = what;
-    moved();
-    settle.now();
+    outdate();
+    step.move({ z: [...z] });
+    step.rest();
   }
 
-  function encodeImage(pixels, ended) {
-    image = Uint8Array.from(pixels);
+  function encodeImage(image, ended) {
     code = encodeDigit(encoder, image);
-    z = [...code.mean];
-    for (const row of rows) row.stale = TILES;
     const k = chooser.find(image);
-    news = k < 0 ? "Your drawing is encoded." : `Test digit ${k + 1}, labelled ${exampleLabels[k]}, is encoded.`;
-    sending = true;
-    moved();
-    if (ended) settle.now();
-  }
-
-  function moved() {
-    stripsJob.stop();
-    root.dataset.strips = "stale"; // until the job has looked
-    redraw();
-    settle();
+    news = k < 0 ? "Your drawing is encoded." : `Test digit ${k + 1}, labelled ${labels[k]}, is encoded.`;
+    outdate();
+    step.move({ image, z: [...code.mean] });
+    if (ended) step.rest();
   }
 
   // -- the strips, in idle time
-  const stripsJob = idleJob(() => {
-    const next = rows.findIndex((row, k) => row.stale > 0 && (k < IN_VIEW || more.open));
-    root.dataset.strips = next < 0 ? "ready" : "stale";
-    if (next < 0) return false;
-    rows[next].paintTile(decoder, z);
-    return true;
+  function outdate(which = () => true) {
+    for (const row of rows.filter(which)) row.stale = TILES;
+    strips.cancel();
+    root.dataset.strips = "stale"; // until the job has looked
+  }
+
+  const strips = whenIdle(() => {
+    const next = rows.find((row, k) => row.stale > 0 && (k < IN_VIEW || more.open));
+    root.dataset.strips = next ? "stale" : "ready";
+    next?.paintTile(decoder, state.z);
+    return Boolean(next);
   });
 
   // -- from the point to what is shown
   function draw() {
-    const start = performance.now();
+    const { image, z } = state;
     picture = decodeDigit(decoder, z);
-    const logits = decoder.activations[decoder.activations.length - 1];
+    const logits = decoder.activations.at(-1);
     paintDigit(original.canvas, image);
     paintDigit(decoded.canvas, picture);
     const k = chooser.find(image);
-    const name = k < 0 ? "The original" : `The original, a ${exampleLabels[k]}`;
+    const name = k < 0 ? "The original" : `The original, a ${labels[k]}`;
     original.caption.textContent = name;
     original.canvas.setAttribute("aria-label", name);
     decoded.caption.textContent = "Decoded from z";
@@ -246,70 +200,39 @@ function render({ model, el }) {
       row.showCode(code);
     }
     chooser.mark(k);
-    root.dataset.ms = (performance.now() - start).toFixed(2);
   }
-  const redraw = oncePerFrame(draw);
-
-  // -- in step with Python, and with other views of the same model
-  const same = (a, b) => a.every((v, i) => v === b[i]);
-  const settle = afterQuiet(250, () => {
-    redraw.cancel();
-    draw();
-    if (news) live.textContent = `${news} Cross-entropy ${cost.textContent}.`;
-    stripsJob.start();
-    if (same(z, model.get("z")) && !sending) return;
-    if (sending) model.set("image", new DataView(image.slice().buffer));
-    sending = false;
-    model.set("z", [...z]);
-    model.save_changes();
-  });
-
-  function pull() {
-    const theirs = new Uint8Array(toArrayBuffer(model.get("image")));
-    const point = model.get("z");
-    if (same(theirs, image) && same(point, z)) return; // our own change
-    if (!same(theirs, image)) {
-      chooser.clear();
-      image = theirs;
-      code = encodeDigit(encoder, image);
-    }
-    z = [...point];
-    for (const row of rows) row.stale = TILES;
-    news = "Set in the notebook.";
-    sending = false;
-    moved();
-    settle.now();
-  }
-  const pullSoon = oncePerFrame(pull); // image and z arrive one after the other
-
-  model.on("change:image", pullSoon);
-  model.on("change:z", pullSoon);
-  for (const row of rows) row.stale = TILES;
-  draw();
-  el.append(root);
-  ready(root);
-  stripsJob.start();
 
   // for tests and for the curious: document.querySelector(".lt").latentTraversal.decoded
   root.latentTraversal = {
     get z() {
-      return [...z];
+      return [...state.z];
     },
     get image() {
-      return image.slice();
+      return state.image.slice();
     },
     get decoded() {
       return picture.slice();
     },
   };
 
-  return () => {
-    model.off("change:image", pullSoon);
-    model.off("change:z", pullSoon);
-    root.remove(); // first: it may take the focus from the drawing area, which asks for a redraw
-    for (const job of [redraw, pullSoon, settle, chooser]) job.cancel();
-    stripsJob.stop();
-  };
+  outdate();
+  strips();
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence: () => news && `${news} Cross-entropy ${cost.textContent}.`,
+    rested: strips,
+    pulled(changed) {
+      if (changed.includes("image")) {
+        chooser.clear();
+        code = encodeDigit(encoder, state.image);
+      }
+      news = "Set in the notebook.";
+      outdate();
+    },
+    jobs: [chooser, strips],
+  });
 }
 
 export default { render };

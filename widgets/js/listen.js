@@ -1,6 +1,6 @@
 // listen.js - takes of one sound below each other: switch between them while they run in step.
 
-import { toArrayBuffer } from "./lib/engine.js";
+import { toArrayBuffer } from "./lib/bytes.js";
 import { h, ready } from "./lib/dom.js";
 import { soundPlayer } from "./lib/sound_player.js";
 

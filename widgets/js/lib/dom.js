@@ -1,6 +1,6 @@
-// dom.js - small helpers that the widgets share.
+// dom.js - elements, pixels, and what every widget says of itself to the page.
 
-/** An element: `h("button", { class: "cw-button", onclick: act }, "Clear")`. */
+/** An element: `h("p", { class: "cw-note", onclick: act }, "Text")`. */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,10 +15,23 @@ export function h(tag, attributes = {}, ...children) {
 /** The same for SVG. */
 export function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  setAll(element, attributes);
   element.append(...children);
   return element;
 }
+
+/** Set several attributes. */
+export function setAll(element, attributes) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+}
+
+/** A button with a text on it. */
+export function button(text, onclick, className = "") {
+  return h("button", { type: "button", class: `cw-button ${className}`, onclick }, text);
+}
+
+/** A heading above a part of the widget. */
+export const title = (text, className = "") => h("div", { class: `cw-title ${className}` }, text);
 
 let lastId = 0;
 
@@ -28,25 +41,8 @@ export function freshId() {
   return `cw-${lastId}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
-/** A function that runs `work` at most once per animation frame; `.cancel()` drops a pending call. */
-export function oncePerFrame(work) {
-  let frame = 0;
-  const request = () => {
-    if (frame) return;
-    frame = requestAnimationFrame(() => {
-      frame = 0;
-      work();
-    });
-  };
-  request.cancel = () => {
-    cancelAnimationFrame(frame);
-    frame = 0;
-  };
-  return request;
-}
-
-/** Paint width x height pixels, `colour(k)` giving [red, green, blue] of pixel k in 0-255. */
-export function paint(canvas, width, height, colour) {
+/** Paint width x height pixels from (x, y) on, `colour(k)` giving [red, green, blue] of pixel k in 0-255. */
+export function paint(canvas, width, height, colour, x = 0, y = 0) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, height);
   for (let k = 0; k < width * height; k++) {
@@ -56,25 +52,7 @@ export function paint(canvas, width, height, colour) {
     image.data[4 * k + 2] = blue;
     image.data[4 * k + 3] = 255;
   }
-  context.putImageData(image, 0, 0);
-}
-
-/** A share as per cent: "98 %", with one decimal if `digits` is 1; never 0 or 100 unless exactly so. */
-export function percent(share, digits = 0) {
-  const step = 10 ** -digits;
-  const value = 100 * share;
-  if (share > 0 && value < step / 2) return `< ${step} %`;
-  if (share < 1 && value > 100 - step / 2) return `> ${100 - step} %`;
-  return `${value.toFixed(digits)} %`;
-}
-
-/** A number with three significant digits, with powers of ten for small ones: "3.1 × 10⁻⁵". */
-export function figure(value) {
-  const size = Math.abs(value);
-  if (size === 0 || (size >= 0.001 && size < 1000)) return value.toPrecision(3).replace("-", "−");
-  const [digits, power] = value.toExponential(1).split("e");
-  const raised = [...String(Number(power))].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("");
-  return `${digits.replace("-", "−")} × 10${raised}`;
+  context.putImageData(image, x, y);
 }
 
 /** To be called when a widget stands: marks its root, and keeps JupyterLab's hands off its keys. */

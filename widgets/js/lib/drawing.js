@@ -1,8 +1,8 @@
 // drawing.js - an area to draw in with mouse, finger, pen, or keys.
 
-import { SIDE } from "./mnist.js";
-import { INK, LOWERS, PAPER, PIXELS, RAISES, mix } from "./pictures.js";
-import { h } from "./dom.js";
+import { INK, LOWERS, PAPER, PIXELS, SIDE, RAISES, mix } from "./pictures.js";
+import { button, freshId, h } from "./dom.js";
+import { clamp } from "./numbers.js";
 
 const RESOLUTION = 560; // pixels of the canvas, twice its largest size on the page
 const PEN_WIDTH = 0.075; // of the drawing area
@@ -13,9 +13,11 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 /**
  * A canvas to draw on with mouse, finger, pen, or keys. Strokes are lists of points {x, y}, both in
  * 0-1. Calls `onStart` before a stroke begins, `onChange` after every movement, `onEnd` when the pen is
- * lifted, `onClear` and `onUndo` on the keys for that, and `say` with what a keyboard user must hear.
+ * lifted, `onClear` and `onUndo` on the keys and buttons for that, and `say` with what a keyboard user
+ * must hear. Elements: `paper` (the canvas, and on it a `hint`), two buttons, and `note`, its help.
  */
-export function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, onUndo, say }) {
+export function drawingArea({ onStart = () => {}, onChange, onEnd, onClear, onUndo, say }) {
+  const helpId = freshId();
   const canvas = h("canvas", {
     class: "cw-digit cw-draw",
     width: RESOLUTION,
@@ -23,8 +25,14 @@ export function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, on
     tabindex: "0",
     role: "application",
     "aria-label": "Drawing area",
-    "aria-describedby": describedBy,
+    "aria-describedby": helpId,
   });
+  const hint = h("span", { class: "cw-hint", "aria-hidden": "true" }, "Draw a digit here");
+  const note = h(
+    "p",
+    { class: "cw-note", id: helpId },
+    "Draw with mouse, finger or pen. With keys: arrows move the pen, Space lowers and lifts it, Delete clears.",
+  );
   const cursor = { x: 0.5, y: 0.3 }; // of the keyboard
   const held = new Set(); // arrow keys that are down: two of them draw a diagonal
   let strokes = [];
@@ -55,10 +63,9 @@ export function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, on
 
   function pointOf(event) {
     const box = canvas.getBoundingClientRect();
-    const clamp = (v) => Math.max(0, Math.min(1, v));
     return {
-      x: clamp((event.clientX - box.left) / box.width),
-      y: clamp((event.clientY - box.top) / box.height),
+      x: clamp((event.clientX - box.left) / box.width, 0, 1),
+      y: clamp((event.clientY - box.top) / box.height, 0, 1),
     };
   }
 
@@ -85,8 +92,8 @@ export function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, on
     if (key in ARROWS) {
       held.add(key);
       for (const arrow of held) {
-        cursor.x = Math.max(0, Math.min(1, cursor.x + ARROWS[arrow][0] * KEY_STEP));
-        cursor.y = Math.max(0, Math.min(1, cursor.y + ARROWS[arrow][1] * KEY_STEP));
+        cursor.x = clamp(cursor.x + ARROWS[arrow][0] * KEY_STEP, 0, 1);
+        cursor.y = clamp(cursor.y + ARROWS[arrow][1] * KEY_STEP, 0, 1);
       }
       if (stroke) extend(cursor);
     } else if (key === " ") {
@@ -173,6 +180,11 @@ export function drawingArea({ describedBy, onStart, onChange, onEnd, onClear, on
 
   return {
     canvas,
+    hint,
+    note,
+    paper: h("div", { class: "cw-paper" }, canvas, hint),
+    undoButton: button("Undo stroke", () => onUndo()),
+    clearButton: button("Clear", () => onClear()),
     redraw,
     strokes: () => strokes,
     undo() {

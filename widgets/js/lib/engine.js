@@ -7,13 +7,9 @@
 //
 // To add a kind of layer, enter its forward pass in OPS under the `op` that pack.py gives it.
 
-// ---- from bytes to Float32Array -----------------------------------------------------------------
+import { toArrayBuffer } from "./bytes.js";
 
-/** A DataView, typed array or ArrayBuffer as an ArrayBuffer of its own (typed arrays need alignment). */
-export function toArrayBuffer(bytes) {
-  if (bytes instanceof ArrayBuffer) return bytes;
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength).slice().buffer;
-}
+// ---- from bytes to Float32Array -----------------------------------------------------------------
 
 /** The number that 16 bits stand for in IEEE half precision. */
 function halfToNumber(bits) {

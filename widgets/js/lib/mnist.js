@@ -3,7 +3,8 @@
 // at the middle of 28 x 28. (In MNIST itself the centre of mass lies at 14.0 +- 0.5 in both directions,
 // counting pixels from 0.) Pure functions on arrays; no DOM.
 
-export const SIDE = 28;
+import { SIDE } from "./pictures.js";
+
 const BOX = 20;
 
 // Half the width of a stroke, in pixels of the 28 x 28 picture. MNIST's strokes have a soft edge of

@@ -1,5 +1,6 @@
 // sound.js - what a sound widget needs: µ-law, noise from a seed, the short-time Fourier transform.
 
+import { rms } from "./numbers.js";
 import { normal } from "./random.js";
 
 /** 8-bit µ-law (ITU-T G.711's curve, evenly quantised: 255 levels) to samples in [-1, 1]. */
@@ -48,12 +49,6 @@ export function makeNoise(kind, count, rate, random) {
     throw new Error(`unknown noise "${kind}"`);
   }
   return out;
-}
-
-export function rms(x) {
-  let sum = 0;
-  for (const v of x) sum += v * v;
-  return Math.sqrt(sum / x.length);
 }
 
 /** clean + factor * noise at a signal-to-noise ratio in dB; silence is left as it is. */

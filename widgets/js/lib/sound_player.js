@@ -1,6 +1,8 @@
 // sound_player.js - takes of one sound: all run in step, one is heard, each shows its spectrogram.
 
-import { freshId, h, oncePerFrame, paint } from "./dom.js";
+import { button, freshId, h, paint } from "./dom.js";
+import { clamp } from "./numbers.js";
+import { oncePerFrame } from "./step.js";
 import { stft } from "./sound.js";
 
 const RANGE = 60; // dB from dark to the brightest
@@ -28,7 +30,7 @@ export function soundPlayer({ takes, rate, size, hop }) {
   let at = 0; // seconds, where it starts or stopped
   const length = () => (sounds ? sounds[takes[0][0]].length / rate : 0);
 
-  const play = h("button", { type: "button", class: "cw-button sp-play", onclick: () => (running ? stop() : start()) }, "Play");
+  const play = button("Play", () => (running ? stop() : start()), "sp-play");
   const placeId = freshId();
   const place = h("input", { type: "range", id: placeId, min: 0, max: 1, step: 0.1, value: 0, oninput: () => seek(Number(place.value)) });
   const placeText = h("output", { class: "sp-time", for: placeId }, seconds(0));
@@ -37,10 +39,10 @@ export function soundPlayer({ takes, rate, size, hop }) {
     const canvas = h("canvas", { class: "sp-canvas", role: "img", "aria-label": "" });
     const head = h("div", { class: "sp-head", "aria-hidden": "true" });
     const note = h("span", { class: "sp-note" });
-    const button = h("button", { type: "button", class: "cw-button sp-take", "aria-pressed": "false", onclick: () => listen(key) });
-    button.append(h("span", { class: "sp-key", "aria-hidden": "true" }, String(k + 1)), name);
+    const take = button(name, () => listen(key), "sp-take");
+    take.prepend(h("span", { class: "sp-key", "aria-hidden": "true" }, String(k + 1)));
     const picture = h("div", { class: "sp-picture", onclick: (event) => point(event, key) }, canvas, head);
-    return { key, name, canvas, head, note, button, element: h("div", { class: "sp-row" }, button, note, picture) };
+    return { key, name, canvas, head, note, take, element: h("div", { class: "sp-row" }, take, note, picture) };
   });
 
   function set(next, notes = {}) {
@@ -112,7 +114,7 @@ export function soundPlayer({ takes, rate, size, hop }) {
   function seek(to) {
     const again = Boolean(running);
     stop();
-    at = Math.min(Math.max(to, 0), Math.max(0, length() - 0.05));
+    at = clamp(to, 0, Math.max(0, length() - 0.05));
     show();
     if (again) start();
   }
@@ -131,7 +133,7 @@ export function soundPlayer({ takes, rate, size, hop }) {
   }
 
   function mark() {
-    for (const row of rows) row.button.setAttribute("aria-pressed", String(row.key === heard));
+    for (const row of rows) row.take.setAttribute("aria-pressed", String(row.key === heard));
   }
 
   function show() {
@@ -157,6 +159,7 @@ export function soundPlayer({ takes, rate, size, hop }) {
     context?.close();
   }
 
+  mark();
   show();
   return { transport, rows: rows.map((row) => row.element), set, stop, listen, keys, destroy };
 }
