@@ -16,7 +16,8 @@ from .latent_traversal import LatentTraversal
 from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
-from .training_replay import TrainingReplay
+from .tiny_network import TinyNetwork
+from .train_digits import TrainDigits
 
 __all__ = [
     "WIDGETS",
@@ -32,6 +33,7 @@ __all__ = [
     "LatentTraversal",
     "Listen",
     "RankDial",
-    "TrainingReplay",
+    "TinyNetwork",
+    "TrainDigits",
     "pack",
 ]

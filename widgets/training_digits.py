@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import zlib
+
 import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
-from .pictures import pack_grey
+from .pictures import SIDE, pack_grey
 
 TRAINING, HELD_OUT = 4000, 1000
 
@@ -23,7 +27,8 @@ def training_digits() -> dict:
     """
     from utils import data
 
-    digits = data.mnist("train")
+    with contextlib.redirect_stdout(io.StringIO()):  # the chapter has said where they come from
+        digits = data.mnist("train")
     size = len(digits.labels)
     split = size - size // 6
     chosen = np.concatenate(
@@ -38,6 +43,22 @@ def training_digits() -> dict:
         "labels": "".join(map(str, digits.labels[chosen].tolist())),
         "held_out": min(HELD_OUT, size - split),
     }
+
+
+def unpacked_digits():
+    """Return the same digits as torch tensors: (images (N, 784) in [0, 1], labels), twice.
+
+    First those to train on, then those held out.
+    """
+    import torch
+
+    found = training_digits()
+    packed = np.frombuffer(zlib.decompress(found["pixels"]), np.uint8)
+    pixels = np.stack([packed >> 4, packed & 15], axis=1).reshape(-1, SIDE * SIDE) / 15
+    images = torch.tensor(pixels, dtype=torch.float32)
+    labels = torch.tensor([int(label) for label in found["labels"]])
+    split = len(labels) - found["held_out"]
+    return (images[:split], labels[:split]), (images[split:], labels[split:])
 
 
 class TrainsInPage(CourseWidget):

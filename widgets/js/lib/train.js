@@ -381,8 +381,8 @@ export function accuracy(network, examples, labels, width, part = 100) {
 
 // ---- running ------------------------------------------------------------------------------------------
 
-const SLICE = 16; // ms of work before the page gets its turn
-const SLOW = 400; // ms from one step to the next in slow motion
+const TURN = 16; // ms of work before the page gets its turn
+const PAUSE = 400; // ms from one step to the next in slow motion
 
 /**
  * Runs `step()` again and again in short slices, so that the page stays alive.
@@ -402,7 +402,7 @@ export function runner({ element, step, afterSlice = () => {} }) {
   function turn() {
     timer = 0;
     if (!running || !visible || document.hidden) return;
-    const end = performance.now() + SLICE;
+    const end = performance.now() + TURN;
     let more;
     do more = step() !== false;
     while (more && !slow && performance.now() < end);
@@ -412,7 +412,7 @@ export function runner({ element, step, afterSlice = () => {} }) {
   }
   function wake() {
     if (timer) return;
-    if (slow) timer = setTimeout(turn, SLOW);
+    if (slow) timer = setTimeout(turn, PAUSE);
     else {
       timer = -1;
       channel.port2.postMessage(0);

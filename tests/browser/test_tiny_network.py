@@ -1,0 +1,103 @@
+"""TinyNetwork in Chromium: every number against Python's, its steps, and the nudge."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.test_tiny_network import EXAMPLE
+from widgets.tiny_network import STAGES, TinyNetwork, forward
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+@pytest.fixture
+def show(open_widget):
+    return functools.partial(open_widget, TinyNetwork(EXAMPLE, 1))
+
+
+def numbers(page):
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    return page.evaluate("document.querySelector('.tn').tinyNetwork.now()")
+
+
+def press(page, name, times=1):
+    for _ in range(times):
+        page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_values_and_derivatives_are_pythons(show):
+    found = numbers(show())
+    values, derivatives = TinyNetwork(EXAMPLE, 1).numbers()
+    for name, value in values.items():
+        assert found["f"][name] == pytest.approx(value, abs=1e-12)
+    for name, value in derivatives.items():
+        assert found["d"][name] == pytest.approx(value, abs=1e-12)
+
+
+def test_each_step_adds_its_numbers_and_tells_how(show):
+    page = show()
+    drawing, story = page.locator(".tn-drawing"), page.locator(".tn-story")
+    told = {story.text_content()}
+    for stage in range(1, len(STAGES)):
+        press(page, "Step")
+        told.add(story.text_content())
+        assert f"{stage} of 10" in page.locator(".tn .cw-value").first.text_content()
+    assert (
+        len(told) == len(STAGES)
+        and page.get_by_role("button", name="Step", exact=True).is_disabled()
+    )
+    assert "−0.293 + 0.384 = 0.091" in story.text_content()
+    shown = drawing.text_content()
+    for number in ("−0.586", "0.384", "−0.120", "−0.464", "0.091"):
+        assert number in shown
+    press(page, "Step back")
+    assert "0.091" not in drawing.text_content()
+    assert page.evaluate("model.get('stage')") == 9
+    press(page, "All steps")
+    press(page, "From the start")
+    assert page.evaluate("model.get('stage')") == 0 and "−0.586" not in drawing.text_content()
+
+
+def test_a_nudge_is_predicted_and_happens(show):
+    page = show()
+    page.get_by_label("Nudge one number").select_option("w11")
+    slider = page.get_by_label("by", exact=True)
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(50)
+    nudge = page.evaluate("model.get('nudge')")
+    assert nudge == pytest.approx(0.15)
+    base = forward(EXAMPLE, 1)["loss"]
+    actual = forward(EXAMPLE | {"w11": 0.65}, 1)["loss"] - base
+    words = page.locator(".tn-verdict").text_content().replace("−", "-")
+    assert f"{-0.5857 * 0.15:.4f}" in words and f"{actual:.4f}" in words
+    page.get_by_label("Nudge one number").select_option("")
+    assert slider.is_disabled() and "Choose a number" in page.locator(".tn-verdict").text_content()
+
+
+def test_it_follows_python(show):
+    page = show()
+    page.evaluate("model.set('stage', 10); model.set('chosen', 'x1'); model.set('nudge', 0.2)")
+    assert numbers(page)["f"]["x1"] == pytest.approx(1.2)
+    assert page.evaluate("calls.filter(([what]) => what === 'save_changes').length") == 0
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_accessible_and_inside_the_page(show, options):
+    page = show(**options)
+    press(page, "All steps")
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_it_cleans_up(show):
+    page = show()
+    page.evaluate("cleanup()")
+    assert page.evaluate("model.listeners") == 0 and page.locator(".tn").count() == 0

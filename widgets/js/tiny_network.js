@@ -1,0 +1,266 @@
+// tiny_network.js - two inputs, two hidden units, one output: every number of a forward and a backward pass.
+
+import { h, svg } from "./lib/dom.js";
+import { rangeField, selectField } from "./lib/fields.js";
+import { clamp, minus } from "./lib/numbers.js";
+import { inStep } from "./lib/step.js";
+
+// ---- the network --------------------------------------------------------------------------------------
+
+/** All values by name, forward: the same as forward() in tiny_network.py. */
+function forward(n, target) {
+  const a1 = n.w11 * n.x1 + n.w12 * n.x2 + n.b1;
+  const a2 = n.w21 * n.x1 + n.w22 * n.x2 + n.b2;
+  const [h1, h2] = [Math.tanh(a1), Math.tanh(a2)];
+  const z = n.v1 * h1 + n.v2 * h2 + n.c;
+  const p = 1 / (1 + Math.exp(-z));
+  return { ...n, a1, a2, h1, h2, z, p, loss: target ? -Math.log(p) : -Math.log(1 - p) };
+}
+
+/** The loss's derivative by every value: the same as backward() in tiny_network.py. */
+function backward(f, target) {
+  const z = f.p - target;
+  const [h1, h2] = [z * f.v1, z * f.v2];
+  const [a1, a2] = [h1 * (1 - f.h1 ** 2), h2 * (1 - f.h2 ** 2)];
+  return {
+    ...{ z, c: z, v1: z * f.h1, v2: z * f.h2, h1, h2, a1, a2, b1: a1, b2: a2 },
+    ...{ w11: a1 * f.x1, w12: a1 * f.x2, w21: a2 * f.x1, w22: a2 * f.x2 },
+    ...{ x1: a1 * f.w11 + a2 * f.w21, x2: a1 * f.w12 + a2 * f.w22 },
+  };
+}
+
+// ---- the steps: which numbers appear, and the sum that makes them -------------------------------------
+
+const three = (v) => minus((Math.abs(v) < 0.0005 ? 0 : v).toFixed(3));
+const inSum = (v) => (v < 0 ? `(${three(v)})` : three(v));
+
+/** Each step names the values or derivatives (d.…) that it adds, and tells how in words and numbers. */
+const STAGES = [
+  { adds: ["x1", "x2"], tell: () => "The inputs and the weights are given. Press “Step” and follow the numbers to the right." },
+  {
+    adds: ["a1", "a2"],
+    tell: (f) =>
+      `Each hidden unit adds up what arrives: a₁ = w₁₁x₁ + w₁₂x₂ + b₁ = ${three(f.w11)} · ${inSum(f.x1)} + ${inSum(f.w12)} · ${inSum(f.x2)} + ${inSum(f.b1)} = ${three(f.a1)}. a₂ likewise: ${three(f.a2)}.`,
+  },
+  { adds: ["h1", "h2"], tell: (f) => `The activation bends it: h₁ = tanh a₁ = tanh ${inSum(f.a1)} = ${three(f.h1)}, and h₂ = ${three(f.h2)}.` },
+  {
+    adds: ["z"],
+    tell: (f) => `The output adds up: z = v₁h₁ + v₂h₂ + c = ${three(f.v1)} · ${inSum(f.h1)} + ${inSum(f.v2)} · ${inSum(f.h2)} + ${inSum(f.c)} = ${three(f.z)}.`,
+  },
+  {
+    adds: ["p", "loss"],
+    tell: (f, d, y) => `As a probability, p = 1 / (1 + e⁻ᶻ) = ${three(f.p)}. The target is ${y}, so the loss is −log ${y ? "p" : "(1 − p)"} = ${three(f.loss)}. Now the way back.`,
+  },
+  {
+    adds: ["d.z", "d.c"],
+    tell: (f, d, y) => `How does the loss change with z? By ∂L/∂z = p − y = ${three(f.p)} − ${y} = ${three(d.z)}. The bias c is added to z, so it has the same derivative.`,
+  },
+  {
+    adds: ["d.v1", "d.v2"],
+    tell: (f, d) => `v₁ reaches z multiplied by h₁: ∂L/∂v₁ = ∂L/∂z · h₁ = ${three(d.z)} · ${inSum(f.h1)} = ${three(d.v1)}. And ∂L/∂v₂ = ${three(d.v2)}.`,
+  },
+  {
+    adds: ["d.h1", "d.h2"],
+    tell: (f, d) => `h₁ reaches z multiplied by v₁: ∂L/∂h₁ = ∂L/∂z · v₁ = ${three(d.z)} · ${inSum(f.v1)} = ${three(d.h1)}. And ∂L/∂h₂ = ${three(d.h2)}.`,
+  },
+  {
+    adds: ["d.a1", "d.a2", "d.b1", "d.b2"],
+    tell: (f, d) =>
+      `Back through tanh, whose slope is 1 − h²: δ₁ = ∂L/∂a₁ = ∂L/∂h₁ · (1 − h₁²) = ${three(d.h1)} · ${three(1 - f.h1 ** 2)} = ${three(d.a1)}. And δ₂ = ${three(d.a2)}. The biases have the same.`,
+  },
+  {
+    adds: ["d.w11", "d.w12", "d.w21", "d.w22"],
+    tell: (f, d) => `w₁₁ carries x₁ into a₁: ∂L/∂w₁₁ = δ₁ · x₁ = ${three(d.a1)} · ${inSum(f.x1)} = ${three(d.w11)}. The other three likewise: what arrives, times δ.`,
+  },
+  {
+    adds: ["d.x1", "d.x2"],
+    tell: (f, d) =>
+      `x₁ reaches the loss on two paths, through h₁ and through h₂, and the paths add up: ∂L/∂x₁ = δ₁w₁₁ + δ₂w₂₁ = ${three(d.a1 * f.w11)} + ${inSum(d.a2 * f.w21)} = ${three(d.x1)}. In a deeper network, the layer below would go on from here.`,
+  },
+];
+const LAST = STAGES.length - 1;
+const FORWARD = 4; // the last step of the forward pass
+
+// ---- the drawing ----------------------------------------------------------------------------------------
+
+const [WIDE, TALL] = [376, 272];
+const NODES = { x1: [38, 80], x2: [38, 210], h1: [186, 80], h2: [186, 210], p: [330, 145] };
+const SUBSCRIPT = { 1: "₁", 2: "₂" };
+export const nameOf = (key) => key.replace(/\d/g, (digit) => SUBSCRIPT[digit]);
+
+/** Connections: their weight's name, from where to where, and how far along the line its numbers stand. */
+const EDGES = [
+  ["w11", "x1", "h1", 0.5],
+  ["w12", "x2", "h1", 0.24],
+  ["w21", "x1", "h2", 0.24],
+  ["w22", "x2", "h2", 0.5],
+  ["v1", "h1", "p", 0.5],
+  ["v2", "h2", "p", 0.5],
+];
+
+/** The connections by which a change of a value reaches the loss. */
+function pathsOf(name) {
+  const unit = (j) => [`v${j}`];
+  if (name[0] === "x") return [`w1${name[1]}`, `w2${name[1]}`, "v1", "v2"];
+  if (name[0] === "w") return [name, ...unit(name[1])];
+  if (name[0] === "b") return unit(name[1]);
+  return name === "c" || !name ? [] : [name];
+}
+
+function draftNode(key) {
+  const [x, y] = NODES[key];
+  const output = key === "p";
+  const lines = Array.from({ length: 2 }, (_, i) => svg("text", { class: i ? "tn-derivative" : "tn-number", x, y: y + (i ? 18 : 3), "text-anchor": "middle" }));
+  const title = svg("text", { class: "tn-name", x, y: y - (output ? 42 : 40), "text-anchor": "middle" });
+  const circle = svg("circle", { class: "tn-node", cx: x, cy: y, r: output ? 36 : 34 });
+  const bias = svg("tspan", {});
+  const ofBias = svg("tspan", { class: "tn-derivative", dx: 5 });
+  // a bias stands where no connection passes
+  const beside = svg("text", { class: "tn-number", x: output ? x - 8 : x, y: key === "h2" ? y + 52 : y - (output ? 60 : 58), "text-anchor": "middle" }, bias, ofBias);
+  return { element: svg("g", {}, circle, title, ...lines, beside), title, lines, circle, bias, ofBias };
+}
+
+function draftEdge([name, from, to, share]) {
+  const [[x1, y1], [x2, y2]] = [NODES[from], NODES[to]];
+  const length = Math.hypot(x2 - x1, y2 - y1);
+  const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
+  const [ax, ay, bx, by] = [x1 + 35 * ux, y1 + 35 * uy, x2 - 37 * ux, y2 - 37 * uy];
+  const [x, y] = [ax + share * (bx - ax), ay + share * (by - ay)];
+  const line = svg("line", { class: "tn-edge", x1: ax, y1: ay, x2: bx, y2: by });
+  const weight = svg("text", { class: "tn-number", x, y: y - 3, "text-anchor": "middle" });
+  const derivative = svg("text", { class: "tn-derivative", x, y: y + 11, "text-anchor": "middle" });
+  return { element: svg("g", {}, line, weight, derivative), name, line, weight, derivative };
+}
+
+// ---- the widget -------------------------------------------------------------------------------------------
+
+function render({ model, el }) {
+  const given = model.get("_values");
+  const target = model.get("_target");
+  const step = inStep(model, ["stage", "chosen", "nudge"]);
+  const { state } = step;
+
+  const nodes = Object.fromEntries(Object.keys(NODES).map((key) => [key, draftNode(key)]));
+  const edges = EDGES.map(draftEdge);
+  const drawing = svg(
+    "svg",
+    { class: "tn-drawing", viewBox: `0 0 ${WIDE} ${TALL}`, role: "img" },
+    ...edges.map((edge) => edge.element),
+    ...Object.values(nodes).map((node) => node.element),
+  );
+  const story = h("p", { class: "tn-story" });
+  const where = h("span", { class: "cw-value" });
+  const goTo = (stage) => step.commit({ stage: clamp(stage, 0, LAST) });
+  const button = (text, onclick) => h("button", { type: "button", class: "cw-button", onclick }, text);
+  const back = button("Step back", () => goTo(state.stage - 1));
+  const on = button("Step", () => goTo(state.stage + 1));
+  const end = button("All steps", () => goTo(state.stage === LAST ? 0 : LAST));
+  const menu = selectField({
+    name: "Nudge one number",
+    options: [["", "none"], ...Object.keys(given).map((key) => [key, nameOf(key)])],
+    onChange: (chosen) => step.commit({ chosen, nudge: chosen ? state.nudge || 0.1 : 0, stage: LAST }),
+  });
+  const slider = rangeField({
+    name: "by",
+    min: -0.5,
+    max: 0.5,
+    step: 0.01,
+    text: (v) => minus(v.toFixed(2)),
+    onInput: (nudge) => step.change({ nudge }),
+    onChange: (nudge) => step.commit({ nudge }),
+  });
+  const verdict = h("p", { class: "tn-verdict" });
+  const root = h(
+    "div",
+    { class: "cw tn", role: "group", "aria-label": "A network of six weights, step by step" },
+    drawing,
+    h("div", { class: "tn-buttons" }, back, on, end, where),
+    story,
+    h("div", { class: "tn-nudge" }, menu.element, slider.element),
+    verdict,
+    h("p", { class: "cw-note" }, "In every circle and on every connection: the value, and in orange the derivative of the loss by it."),
+  );
+
+  function now() {
+    const values = { ...given };
+    if (state.chosen) values[state.chosen] += state.nudge;
+    const f = forward(values, target);
+    return { f, d: backward(f, target) };
+  }
+
+  function compare(f) {
+    const before = forward(given, target);
+    const slope = backward(before, target)[state.chosen];
+    return { slope, predicted: slope * state.nudge, actual: f.loss - before.loss };
+  }
+
+  function words(f) {
+    if (!state.chosen) return "Choose a number, move it, and compare how far the loss moves with what its derivative predicts.";
+    const { slope, predicted, actual } = compare(f);
+    return (
+      `Predicted: ${three(slope)} · ${inSum(state.nudge)} = ${minus(predicted.toFixed(4))}. ` +
+      `Actual: the loss moves by ${minus(actual.toFixed(4))}. ` +
+      (Math.abs(state.nudge) > 0.25 ? "The nudge is large: a derivative is a promise for small ones." : "Halve the nudge, and the two differ by about a quarter as much.")
+    );
+  }
+
+  function draw() {
+    const { f, d } = now();
+    const known = new Set(STAGES.slice(0, state.stage + 1).flatMap(({ adds }) => adds));
+    const fresh = new Set(STAGES[state.stage].adds);
+    const paths = new Set(pathsOf(state.chosen));
+    const fill = (text, key, value, prefix = "") => {
+      text.textContent = known.has(key) ? prefix + three(value) : "";
+      text.classList.toggle("tn-fresh", fresh.has(key));
+    };
+    for (const edge of edges) {
+      edge.weight.textContent = `${nameOf(edge.name)} ${three(f[edge.name])}`;
+      fill(edge.derivative, `d.${edge.name}`, d[edge.name]);
+      edge.line.classList.toggle("tn-path", paths.has(edge.name));
+      edge.line.classList.toggle("tn-chosen", edge.name === state.chosen);
+    }
+    for (const key of ["x1", "x2"]) {
+      nodes[key].title.textContent = nameOf(key);
+      fill(nodes[key].lines[0], key, f[key]);
+      fill(nodes[key].lines[1], `d.${key}`, d[key]);
+    }
+    for (const j of [1, 2]) {
+      const { title, lines } = nodes[`h${j}`];
+      // before tanh or behind it: the value and the derivative are of the same number
+      const shown = known.has(`h${j}`) && !known.has(`d.a${j}`) ? `h${j}` : `a${j}`;
+      title.textContent = shown === `h${j}` ? `h${SUBSCRIPT[j]} = tanh a${SUBSCRIPT[j]}` : `a${SUBSCRIPT[j]}`;
+      fill(lines[0], shown, f[shown]);
+      fill(lines[1], `d.${shown}`, d[shown]);
+    }
+    const squashed = known.has("p") && state.stage <= FORWARD;
+    nodes.p.title.textContent = squashed ? `p, loss ${three(f.loss)}` : "z";
+    fill(nodes.p.lines[0], squashed ? "p" : "z", squashed ? f.p : f.z);
+    fill(nodes.p.lines[1], "d.z", d.z);
+    for (const [node, name] of [["h1", "b1"], ["h2", "b2"], ["p", "c"]]) {
+      nodes[node].bias.textContent = `${nameOf(name)} ${three(f[name])}`;
+      fill(nodes[node].ofBias, `d.${name}`, d[name]);
+    }
+    for (const [key, { circle }] of Object.entries(nodes)) circle.classList.toggle("tn-chosen", key === state.chosen);
+
+    story.textContent = STAGES[state.stage].tell(f, d, target);
+    where.textContent = `${state.stage === 0 ? "start" : state.stage <= FORWARD ? "forward" : "backward"}, ${state.stage} of ${LAST}`;
+    back.disabled = state.stage === 0;
+    on.disabled = state.stage === LAST;
+    end.textContent = state.stage === LAST ? "From the start" : "All steps";
+    menu.show(state.chosen);
+    slider.show(state.nudge);
+    slider.input.disabled = !state.chosen;
+    verdict.textContent = words(f);
+    drawing.setAttribute("aria-label", `Target ${target}, p ${three(f.p)}, loss ${three(f.loss)}; step ${state.stage} of ${LAST}`);
+  }
+
+  root.tinyNetwork = { now }; // for tests and for the curious
+  return step.mount({
+    el,
+    root,
+    draw,
+    sentence: () => (state.chosen ? words(now().f) : STAGES[state.stage].tell(now().f, now().d, target)),
+  });
+}
+
+export default { render };
