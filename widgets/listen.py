@@ -78,7 +78,7 @@ class Listen(CourseWidget, front="listen.js"):
 
 def spectrogram_picture(magnitudes: dict[str, np.ndarray]) -> bytes:
     """PNG of spectrograms, name -> (bins, frames), below each other; 60 dB from dark to bright."""
-    from ..plots import figure
+    from utils.plots import figure
 
     fig, axes = figure(len(magnitudes), 1, width=7.2, height=1.6 * len(magnitudes), squeeze=False)
     loudest = max(float(np.max(m)) for m in magnitudes.values())
