@@ -29,7 +29,7 @@ def widget(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"generator": generator(783)}, "783 values, not 784"),
+        ({"generator": generator(783)}, "gives 783 numbers, but must give 784"),
         ({"generator": generator(last=nn.ReLU)}, "end in a sigmoid"),
         ({"z": np.ones(5)}, "takes 15 values|takes 16 values"),
         ({"directions": np.eye(DIM)[:0]}, "directions must be"),

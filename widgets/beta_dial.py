@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import math
 
@@ -11,7 +10,8 @@ import traitlets as t
 
 from .base import CourseWidget
 from .draw_digit import GROUND, MUTED, PAPER, TEXT
-from .pack import pack
+from .latent import PIXELS, frozen
+from .pack import Net, pack
 from .pictures import SIDE, as_bytes, as_labels
 
 MOST_EXAMPLES = 12
@@ -44,10 +44,8 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
     from the packed weights. Reconstructions decode the posterior mean.
     """
 
-    _encoder_net = t.Dict().tag(sync=True)
-    _encoder_weights = t.Bytes().tag(sync=True)
-    _decoder_net = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
+    _encoder = Net()
+    _decoder = Net()
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
     _curve = t.List(t.List(t.Float())).tag(sync=True)
@@ -72,31 +70,25 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        encoder_net, encoder_weights = pack(encoder, (SIDE * SIDE,), dtype)
-        latent_dim, odd = divmod(encoder_net["output"], 2)
+        packed_encoder = pack(encoder, (PIXELS,), dtype, name="encoder", condition=1)
+        latent_dim, odd = divmod(packed_encoder["spec"]["output"], 2)
         if odd:
-            raise ValueError(f"the encoder gives {encoder_net['output']} values, not mu and logvar")
-        decoder_net, decoder_weights = pack(decoder, (latent_dim,), dtype)
-        for name, net in (("encoder", encoder_net), ("decoder", decoder_net)):
-            if net.get("condition") != 1:
-                raise ValueError(f"the {name} must have FiLM layers told one number, log10(beta)")
-        if decoder_net["output"] != SIDE * SIDE or decoder_net["layers"][-1]["op"] == "sigmoid":
-            raise ValueError("the decoder must end in 784 logits, without a sigmoid")
+            raise ValueError("the encoder must give as many log-variances as means")
+        packed_decoder = pack(
+            decoder, (latent_dim,), dtype, name="decoder", outputs=PIXELS, logits=True, condition=1
+        )
         self._pictures = as_bytes(examples, "examples")
         if len(self._pictures) > MOST_EXAMPLES:
             raise ValueError(
                 f"examples has {len(self._pictures)} pictures, at most {MOST_EXAMPLES}"
             )
-        self._encoder = copy.deepcopy(encoder).cpu().eval()
-        self._decoder = copy.deepcopy(decoder).cpu().eval()
+        self._encoder_net, self._decoder_net = frozen(encoder), frozen(decoder)
         rows = _rows(curve, "curve", least=2)
         z = np.random.default_rng(seed).standard_normal((len(self._pictures), latent_dim))
         low, high = rows[0][0], rows[-1][0]
         super().__init__(
-            _encoder_net=encoder_net,
-            _encoder_weights=encoder_weights,
-            _decoder_net=decoder_net,
-            _decoder_weights=decoder_weights,
+            _encoder=packed_encoder,
+            _decoder=packed_decoder,
             _examples=self._pictures.tobytes(),
             _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
             _curve=rows,
@@ -146,7 +138,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
 
     @t.validate("_z")
     def _check_z(self, proposal):
-        count = len(self._pictures) * self._decoder_net["input"]
+        count = len(self._pictures) * self._decoder["spec"]["input"]
         if len(proposal["value"]) != 4 * count:
             raise t.TraitError(f"_z must hold {count} numbers")
         return proposal["value"]
@@ -154,9 +146,9 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
     def _reconstruct(self, beta: float) -> tuple[np.ndarray, np.ndarray]:
         import torch
 
-        pixels = torch.from_numpy(self._pictures.reshape(-1, SIDE * SIDE) / np.float32(255))
+        pixels = torch.from_numpy(self._pictures.reshape(-1, PIXELS) / np.float32(255))
         with torch.inference_mode():
-            code = self._encoder(pixels, torch.full((len(pixels), 1), math.log10(beta)))
+            code = self._encoder_net(pixels, torch.full((len(pixels), 1), math.log10(beta)))
         mu, logvar = code.double().numpy().reshape(len(pixels), 2, -1).swapaxes(0, 1)
         rates = 0.5 * (np.exp(logvar) + mu**2 - 1 - logvar).sum(axis=1)
         return rates, self._decode(mu, beta)
@@ -166,7 +158,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
 
         z = torch.from_numpy(np.array(z, dtype="f4"))
         with torch.inference_mode():
-            logits = self._decoder(z, torch.full((len(z), 1), math.log10(beta)))
+            logits = self._decoder_net(z, torch.full((len(z), 1), math.log10(beta)))
         return torch.sigmoid(logits.float()).numpy().reshape(-1, SIDE, SIDE)
 
     def poster(self) -> bytes:

@@ -9,7 +9,7 @@ import traitlets as t
 
 from .base import CourseWidget
 from .latent import digit_sheet, frozen, png
-from .pack import pack
+from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
 
 PATCH, PIXELS, SAMPLES = 100, 784, 6
@@ -40,12 +40,9 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
     the page and can be set.
     """
 
-    _generator = t.Dict().tag(sync=True)
-    _generator_weights = t.Bytes().tag(sync=True)
-    _shortcut = t.Dict().tag(sync=True)
-    _shortcut_weights = t.Bytes().tag(sync=True)
-    _classifier = t.Dict().tag(sync=True)
-    _classifier_weights = t.Bytes().tag(sync=True)
+    _generator = Net()
+    _shortcut = Net()
+    _classifier = Net()
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
     _curve = t.List(t.List(t.Float())).tag(sync=True)
@@ -73,17 +70,12 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         first = next(generator.parameters()).shape[1]
         if first <= PATCH:
             raise ValueError(f"the generator takes {first} values: 100 of the patch, then noise")
-        spec, weights = pack(generator, (first,), dtype)
-        direct, direct_weights = pack(shortcut, (PATCH,), dtype)
-        if not spec.get("condition") == direct.get("condition") == 1:
-            raise ValueError("both nets must have FiLM layers told one number, log10(λ)")
-        if spec["output"] != PIXELS or spec["layers"][-1]["op"] == "sigmoid":
-            raise ValueError("the generator must end in 784 logits, without a sigmoid")
-        if direct["output"] != PATCH:
-            raise ValueError(f"the shortcut gives {direct['output']} numbers, not 100")
-        reader, reader_weights = pack(classifier, (PIXELS,), dtype)
-        if reader["output"] != 10 or reader["layers"][-1]["op"] == "softmax":
-            raise ValueError("the classifier must end in ten logits, without a softmax")
+        asked = {"name": "generator", "outputs": PIXELS, "logits": True, "condition": 1}
+        packed_generator = pack(generator, (first,), dtype, **asked)
+        asked = {"name": "shortcut", "outputs": PATCH, "condition": 1}
+        packed_shortcut = pack(shortcut, (PATCH,), dtype, **asked)
+        asked = {"name": "classifier", "outputs": 10, "logits": True}
+        packed_classifier = pack(classifier, (PIXELS,), dtype, **asked)
         rows = np.asarray(curve, dtype=float)
         if rows.ndim != 2 or rows.shape[1] != 4 or len(rows) < 2 or not np.isfinite(rows).all():
             raise ValueError("curve must have two rows or more of (λ, error, distance, variance)")
@@ -95,12 +87,9 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         self.latent_dim = first - PATCH
         z = np.random.default_rng(seed).standard_normal((SAMPLES, self.latent_dim))
         super().__init__(
-            _generator=spec,
-            _generator_weights=weights,
-            _shortcut=direct,
-            _shortcut_weights=direct_weights,
-            _classifier=reader,
-            _classifier_weights=reader_weights,
+            _generator=packed_generator,
+            _shortcut=packed_shortcut,
+            _classifier=packed_classifier,
             _examples=pictures.tobytes(),
             _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
             _curve=rows.tolist(),

@@ -7,7 +7,7 @@ import traitlets as t
 
 from .base import CourseWidget
 from .latent import digit_sheet, png
-from .pack import pack
+from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
 
 PATCHES, PATCH = 16, 49  # 4 x 4 patches of 7 x 7 pixels, in reading order
@@ -35,10 +35,8 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
     (0 to 1.5) follow the page and can be set.
     """
 
-    _lstm = t.Dict().tag(sync=True)
-    _lstm_weights = t.Bytes().tag(sync=True)
-    _head = t.Dict().tag(sync=True)
-    _head_weights = t.Bytes().tag(sync=True)
+    _lstm = Net()
+    _head = Net()
     _positions = t.Bytes().tag(sync=True)
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
@@ -68,8 +66,8 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
         if positions.ndim != 2 or len(positions) != PATCHES or not np.isfinite(positions).all():
             raise ValueError(f"positions must be finite and ({PATCHES}, any number)")
         inputs = 2 * PATCH + positions.shape[1]
-        lstm_spec, lstm_weights = pack(nn.Sequential(lstm), (PATCHES, inputs), dtype)
-        hidden = lstm_spec["output"] // PATCHES
+        packed_lstm = pack(nn.Sequential(lstm), (PATCHES, inputs), dtype)
+        hidden = packed_lstm["spec"]["output"] // PATCHES
         sizes = [PATCH + hidden + k * PATCH for k in range(1, 5)]
         first = next(iter(head), None)
         if getattr(first, "in_features", None) not in sizes:
@@ -77,9 +75,7 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
                 f"the head must take 49 pixels, {hidden} hidden values and 1 to 4 patches: "
                 f"{', '.join(map(str, sizes))} values"
             )
-        head_spec, head_weights = pack(head, (first.in_features,), dtype)
-        if head_spec["output"] != PATCH:
-            raise ValueError(f"the head gives {head_spec['output']} values, not {PATCH}")
+        packed_head = pack(head, (first.in_features,), dtype, name="head", outputs=PATCH)
         _check_order(head, first.in_features)
         examples = as_bytes(examples, "examples")
         if pictures is not None:
@@ -91,10 +87,8 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
             pictures = pictures.reshape(rows, columns, 28, 28)
         self._pictures = pictures
         super().__init__(
-            _lstm=lstm_spec,
-            _lstm_weights=lstm_weights,
-            _head=head_spec,
-            _head_weights=head_weights,
+            _lstm=packed_lstm,
+            _head=packed_head,
             _positions=positions.tobytes(),
             _examples=examples.tobytes(),
             _example_labels=as_labels(example_labels, "example_labels", len(examples)),

@@ -7,7 +7,7 @@ import traitlets as t
 
 from .base import CourseWidget
 from .latent import LatentPoint, digit_sheet, frozen, png
-from .pack import pack
+from .pack import Net, pack
 
 CLASSES, PIXELS = 10, 784
 MAX_DIRECTIONS = 8
@@ -29,8 +29,7 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     page and can be set.
     """
 
-    _generator = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _generator = Net()
     _directions = t.Bytes().tag(sync=True)
     _label_scale = t.Float().tag(sync=True)
     z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
@@ -48,10 +47,9 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     ):
         z = np.asarray(z, dtype="f4")
         self.latent_dim = z.size
-        spec, weights = pack(generator, (self.latent_dim + CLASSES,), dtype)
-        if spec["output"] != PIXELS:
-            raise ValueError(f"the generator gives {spec['output']} values, not 784 pixels")
-        if spec["layers"][-1]["op"] != "sigmoid":
+        inputs = (self.latent_dim + CLASSES,)
+        packed = pack(generator, inputs, dtype, name="generator", outputs=PIXELS)
+        if packed["spec"]["layers"][-1]["op"] != "sigmoid":
             raise ValueError("the generator must end in a sigmoid, so that pixels are in [0, 1]")
         directions = np.asarray(directions, dtype="<f4")
         count = len(directions)
@@ -61,8 +59,7 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
             raise ValueError("directions must have length 1")
         self._net = frozen(generator)
         super().__init__(
-            _generator=spec,
-            _weights=weights,
+            _generator=packed,
             _directions=directions.tobytes(),
             _label_scale=float(label_scale),
             z=z,

@@ -7,7 +7,7 @@ import traitlets as t
 
 from .base import CourseWidget
 from .listen import spectrogram_picture
-from .pack import pack
+from .pack import Net, pack
 
 NOISES = ("white", "pink", "hum", "clicks", "babble")
 MAX_CLIPS = 6
@@ -34,8 +34,7 @@ class Denoise(CourseWidget, front="denoise.js"):
     `widget.noise` and `widget.snr` (dB) follow the page and can be set.
     """
 
-    _spec = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _net = Net()
     _settings = t.Dict().tag(sync=True)
     _clips = t.Bytes().tag(sync=True)
     _names = t.List(t.Unicode()).tag(sync=True)
@@ -70,17 +69,14 @@ class Denoise(CourseWidget, front="denoise.js"):
             raise ValueError("clips and babble must be of one length, (samples,) each")
         if window < 4 or window & (window - 1) or not 1 <= hop <= window // 2 or samples < window:
             raise ValueError("window must be a power of two, hop at most half, clips longer")
-        packed = b"".join(mu_law(c).tobytes() for c in (*clips, babble))
-        shape = (window + 2, 1 + samples // hop)
-        spec, weights = pack(net, shape, dtype)
-        if spec["output"] != shape[0] // 2 * shape[1]:
-            raise ValueError(f"the net must give a mask of {shape[0] // 2} bins")
+        speech = b"".join(mu_law(c).tobytes() for c in (*clips, babble))
+        bins, frames = window // 2 + 1, 1 + samples // hop
+        mask = pack(net, (2 * bins, frames), dtype, outputs=bins * frames)
         self._pictures = pictures
         super().__init__(
-            _spec=spec,
-            _weights=weights,
+            _net=mask,
             _settings={"window": window, "hop": hop, "samples": samples},
-            _clips=packed,
+            _clips=speech,
             _names=names,
             alt=alt,
             **chosen,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import io
 
 import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
-from .pack import pack
-from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
+from .latent import PIXELS, frozen
+from .pack import Net, pack
+from .pictures import DigitImage, as_bytes, as_labels, pack_grey
 
 
 class DrawDigit(CourseWidget, front="draw_digit.js"):
@@ -31,8 +31,7 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     page computes its probabilities from the packed weights, `widget.probabilities` from the model.
     """
 
-    _net = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _net = Net()
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
     _neighbours = t.Bytes().tag(sync=True)
@@ -55,10 +54,8 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        spec, weights = pack(model, (SIDE * SIDE,), dtype)
-        if spec["output"] != 10 or spec["layers"][-1]["op"] == "softmax":
-            raise ValueError("the model must end in ten logits, without a softmax")
-        self._model = copy.deepcopy(model).cpu().eval()
+        packed = pack(model, (PIXELS,), dtype, name="model", outputs=10, logits=True)
+        self._model = frozen(model)
         self._pictures = as_bytes(examples, "examples")
         if (neighbours is None) != (neighbour_labels is None):
             raise ValueError("neighbours and neighbour_labels go together")
@@ -70,8 +67,7 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
                 neighbour_labels, "neighbour_labels", len(pictures)
             )
         super().__init__(
-            _net=spec,
-            _weights=weights,
+            _net=packed,
             _examples=self._pictures.tobytes(),
             _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
             image=self._pictures[0],
@@ -88,7 +84,7 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     def _classify(self, images: np.ndarray) -> np.ndarray:
         import torch
 
-        pixels = torch.from_numpy(np.array(images, dtype="f4").reshape(-1, SIDE * SIDE))
+        pixels = torch.from_numpy(np.array(images, dtype="f4").reshape(-1, PIXELS))
         with torch.inference_mode():
             return torch.softmax(self._model(pixels).float(), dim=1).numpy()
 

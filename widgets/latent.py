@@ -8,7 +8,6 @@ import io
 import numpy as np
 import traitlets as t
 
-from .pack import pack
 from .pictures import SIDE
 
 PIXELS = SIDE * SIDE
@@ -36,16 +35,6 @@ class LatentPoint(t.TraitType):
     @staticmethod
     def from_json(value, widget) -> list[float]:
         return value
-
-
-def pack_decoder(decoder, latent_dim: int, dtype: str) -> tuple[dict, bytes]:
-    """`pack`, for a net from `latent_dim` values to 784 logits; ValueError for any other."""
-    spec, weights = pack(decoder, (latent_dim,), dtype)
-    if spec["output"] != PIXELS:
-        raise ValueError(f"the decoder gives {spec['output']} values, but must give 784 logits")
-    if spec["layers"][-1]["op"] in ("sigmoid", "softmax"):
-        raise ValueError("the decoder must end in logits: the page applies the sigmoid")
-    return spec, weights
 
 
 def frozen(net):

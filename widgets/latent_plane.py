@@ -7,8 +7,8 @@ import traitlets as t
 
 from .base import CourseWidget
 from .draw_digit import GROUND, MUTED, PAPER
-from .latent import LatentPoint, decode, digit_sheet, frozen, pack_decoder, png
-from .pack import pack
+from .latent import LatentPoint, decode, digit_sheet, frozen, png
+from .pack import Net, pack
 from .pictures import as_bytes, as_labels
 
 GRID = 12  # decoded digits along each side of the static picture
@@ -45,10 +45,8 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
     """
 
     latent_dim = 2
-    _decoder = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
-    _encoder = t.Dict().tag(sync=True)  # empty: there is none
-    _encoder_weights = t.Bytes().tag(sync=True)
+    _decoder = Net()
+    _encoder = Net()
     _codes = t.Bytes().tag(sync=True)  # int16, in steps of _code_step
     _code_step = t.Float().tag(sync=True)
     _labels = t.Bytes().tag(sync=True)  # uint8
@@ -75,7 +73,7 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        spec, weights = pack_decoder(decoder, 2, dtype)
+        packed = pack(decoder, (2,), dtype, name="decoder", outputs=784, logits=True)
         codes = np.asarray(codes, dtype=float)
         if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
             raise ValueError(f"codes has shape {codes.shape}, but must be (M, 2)")
@@ -93,14 +91,11 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
             pictures = as_bytes(examples, "examples")
             traits["_examples"] = pictures.tobytes()
             traits["_example_labels"] = as_labels(example_labels, "example_labels", len(pictures))
-            traits["_encoder"], traits["_encoder_weights"] = pack(encoder, (784,), dtype)
-            if traits["_encoder"]["output"] != 4:
-                raise ValueError("the encoder must give four numbers: two means, two log-variances")
+            traits["_encoder"] = pack(encoder, (784,), dtype, name="encoder", outputs=4)
         step = max(np.abs(codes).max(), 1e-6) / 32767
         self._decoder_net = frozen(decoder)
         super().__init__(
-            _decoder=spec,
-            _decoder_weights=weights,
+            _decoder=packed,
             _codes=np.rint(codes / step).astype("<i2").tobytes(),
             _code_step=float(step),
             _labels=bytes(as_labels(labels, "labels", len(codes))),

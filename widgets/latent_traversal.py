@@ -7,8 +7,8 @@ import traitlets as t
 
 from .base import CourseWidget
 from .draw_digit import GROUND, MUTED, TEXT
-from .latent import LatentPoint, decode, digit_sheet, encode, frozen, pack_decoder, png
-from .pack import pack
+from .latent import LatentPoint, decode, digit_sheet, encode, frozen, png
+from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
 
 ACTIVE_KL = 0.05  # nats: a dimension with less says next to nothing about its image
@@ -37,10 +37,8 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
     with the packed weights, `widget.code` and `widget.decoded` with the model itself.
     """
 
-    _encoder = t.Dict().tag(sync=True)
-    _encoder_weights = t.Bytes().tag(sync=True)
-    _decoder = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
+    _encoder = Net()
+    _decoder = Net()
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
     _active = t.List(t.Int()).tag(sync=True)  # the dimensions with a slider, largest KL first
@@ -64,14 +62,13 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        encoder_spec, encoder_weights = pack(encoder, (784,), dtype)
-        if encoder_spec["output"] % 2:
-            raise ValueError(
-                f"the encoder gives {encoder_spec['output']} numbers, "
-                "but must give as many log-variances as means"
-            )
-        self.latent_dim = encoder_spec["output"] // 2
-        decoder_spec, decoder_weights = pack_decoder(decoder, self.latent_dim, dtype)
+        packed_encoder = pack(encoder, (784,), dtype)
+        self.latent_dim, odd = divmod(packed_encoder["spec"]["output"], 2)
+        if odd:
+            raise ValueError("the encoder must give as many log-variances as means")
+        packed_decoder = pack(
+            decoder, (self.latent_dim,), dtype, name="decoder", outputs=784, logits=True
+        )
         kl = np.asarray(kl_per_dim, dtype=float)
         if kl.shape != (self.latent_dim,):
             raise ValueError(f"kl_per_dim has shape {kl.shape}, not ({self.latent_dim},)")
@@ -81,10 +78,8 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         self._encoder_net, self._decoder_net = frozen(encoder), frozen(decoder)
         order = _by_kl(kl, active)
         super().__init__(
-            _encoder=encoder_spec,
-            _encoder_weights=encoder_weights,
-            _decoder=decoder_spec,
-            _decoder_weights=decoder_weights,
+            _encoder=packed_encoder,
+            _decoder=packed_decoder,
             _examples=pictures.tobytes(),
             _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
             _active=order,

@@ -1,4 +1,4 @@
-"""Turn a trained `torch.nn.Sequential` into `(spec, weights)`, which js/engine.js can run.
+"""Turn a trained `torch.nn.Sequential` into `{"spec": ..., "weights": ...}` for js/engine.js.
 
 `spec` is plain JSON: the layers in order, and where in `weights` each tensor lies. `weights` is one
 little-endian block in which every tensor starts on a multiple of 4 bytes.
@@ -12,8 +12,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import traitlets as t
 
 DTYPES = ("i8", "f16", "f32")
+
+
+class Net(t.Dict):
+    """A trait that holds a net as `pack` gives it, or {} for none; the page gets it as one value.
+
+    There it is what `makeNet` of js/engine.js takes: `makeNet(model.get("_net"))`.
+    """
+
+    def __init__(self):
+        super().__init__(per_key_traits={"spec": t.Dict(), "weights": t.Bytes()})
+        self.tag(sync=True)
 
 
 class _Net:
@@ -297,8 +309,17 @@ def _layers(modules, shape: tuple[int, ...]) -> _Net:
     return packed
 
 
-def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, bytes]:
-    """Pack a `torch.nn.Sequential` for js/engine.js.
+def pack(
+    net,
+    input_shape: tuple[int, ...],
+    dtype: str = "i8",
+    *,
+    name: str = "net",
+    outputs: int | None = None,
+    logits: bool = False,
+    condition: int | None = None,
+) -> dict:
+    """Pack a `torch.nn.Sequential` for js/engine.js, as a value of the trait `Net`.
 
     net
         The layers listed in `HANDLERS`, nested Sequentials included. It is packed as it computes in
@@ -314,6 +335,9 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
     dtype
         How the weights travel: 'i8' (symmetric, one scale per output unit or channel), 'f16' or
         'f32'. Biases are always f32, and the browser computes in f32.
+    name, outputs, logits, condition
+        What the net must be, else the ValueError says it of `name`: how many numbers it gives,
+        whether they must be logits (no sigmoid or softmax at the end), how many it is told.
     """
     from torch import nn
 
@@ -332,8 +356,17 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
     if conditional:
         _try_condition(net, modules, shape, packed.condition)
     spec, block = packed.spec(), _Block()
+    if outputs not in (None, spec["output"]):
+        raise ValueError(f"the {name} gives {spec['output']} numbers, but must give {outputs}")
+    if logits and spec["layers"][-1]["op"] in ("sigmoid", "softmax"):
+        raise ValueError(f"the {name} must end in logits, without a {spec['layers'][-1]['op']}")
+    if condition not in (None, packed.condition):
+        raise ValueError(
+            f"the {name} must have FiLM layers told a condition of {condition}, "
+            f"not {packed.condition or 'none'}"
+        )
     _store_all(block, spec, dtype)
-    return spec, bytes(block.data)
+    return {"spec": spec, "weights": bytes(block.data)}
 
 
 def _try_condition(net, modules, shape: tuple[int, ...], condition_dim: int):

@@ -6,7 +6,7 @@ import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
-from .pack import pack
+from .pack import Net, pack
 from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
 
 PIXELS = SIDE * SIDE
@@ -38,8 +38,7 @@ class RankDial(CourseWidget, front="rank_dial.js"):
     the digit shown, `widget.probabilities` what the truncated model makes of it.
     """
 
-    _net = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _net = Net()
     _spectra = t.List().tag(sync=True)
     _curve = t.List().tag(sync=True)
     _full = t.List(t.Float()).tag(sync=True)  # parameters, accuracy
@@ -84,13 +83,12 @@ class RankDial(CourseWidget, front="rank_dial.js"):
             raise ValueError("curve: at least two (rank, accuracy) pairs, in order of rank")
         if not all(0 <= a <= 1 for _, a in curve) or not 0 <= full_accuracy <= 1:
             raise ValueError("accuracies must lie in [0, 1]")
-        spec, weights = pack(model, (PIXELS,), dtype)
+        packed = pack(model, (PIXELS,), dtype)
         pictures, judges = as_bytes(examples, "examples"), as_bytes(judges, "judges")
         if len(judges) > 400:
             raise ValueError(f"{len(judges)} judges are too many for the page: at most 400")
         super().__init__(
-            _net=spec,
-            _weights=weights,
+            _net=packed,
             _spectra=spectra,
             _curve=curve,
             _full=[int(full_parameters), float(full_accuracy)],
