@@ -25,6 +25,13 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
 )
 GREY = "#6b7280"
 DIVERGING = "RdBu_r"
+# For pictures of digits on a dark ground: the ground, and a colour for each digit, three of them
+# beside Okabe & Ito's.  Each is drawn with its numeral, so that no reader depends on the colour.
+DARK = "#0c1017"
+DIGITS = [
+    *("#56b4e9", "#f5a623", "#2ec4a0", "#f0e442", "#7aa2ff"),
+    *("#ff8a5c", "#e79ac4", "#d5dae2", "#b79cff", "#a8d65c"),
+]
 
 _STYLE = {
     "font.size": 11,
@@ -43,22 +50,25 @@ _STYLE = {
     "figure.facecolor": "white",
 }
 _DPI = 160  # twice the size on the page, for dense screens
-_COLOURS = 128
 
 
 class Figure(MplFigure):
     """A matplotlib figure that displays itself as one palette PNG, also outside pyplot."""
 
-    def _repr_mimebundle_(self, **kwargs):
-        raw = io.BytesIO()
+    def png(self, colours: int = 128) -> bytes:
+        """Return it as a PNG of so many colours, ``_DPI`` pixels an inch."""
+        raw, out = io.BytesIO(), io.BytesIO()
         with mpl.rc_context(_STYLE):
             self.savefig(raw, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12)
-        picture = Image.open(raw).convert("RGB")
-        out = io.BytesIO()
-        picture.quantize(_COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-        size = {"width": picture.width // 2, "height": picture.height // 2}
-        data = {"image/png": out.getvalue(), "text/plain": "<Figure>"}
-        return data, {"image/png": size}
+        picture = Image.open(raw).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+        picture.save(out, "PNG", optimize=True)
+        return out.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs):
+        data = self.png()
+        width, height = Image.open(io.BytesIO(data)).size
+        size = {"width": width // 2, "height": height // 2}
+        return {"image/png": data, "text/plain": "<Figure>"}, {"image/png": size}
 
 
 def figure(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 3.2, **kwargs):

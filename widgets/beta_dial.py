@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .draw_digit import GROUND, MUTED, PAPER, TEXT
+from .base import CourseWidget, within
 from .latent import PIXELS, frozen
 from .pack import Net, pack
 from .pictures import SIDE, as_bytes, as_labels
+from .posters import digit_table
 
 MOST_EXAMPLES = 12
 
@@ -131,10 +130,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
 
     @t.validate("beta")
     def _check_beta(self, proposal):
-        low, high = self._curve[0][0], self._curve[-1][0]
-        if not low <= proposal["value"] <= high:  # NaN is not
-            raise t.TraitError(f"beta must be from {low:g} to {high:g}, where it was measured")
-        return proposal["value"]
+        return within(proposal, self._curve[0][0], self._curve[-1][0])  # where it was measured
 
     @t.validate("_z")
     def _check_z(self, proposal):
@@ -165,12 +161,15 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         """Reconstructions and samples at up to five of the measured betas."""
         chosen = np.linspace(0, len(self._curve) - 1, min(5, len(self._curve))).round().astype(int)
         count = min(6, len(self._pictures))
-        rows = [("", "", self._pictures[:count] / 255, None)]
-        for beta, rate, distortion in self.curve[chosen]:
-            notes = f"rate {rate:.1f}, distortion {distortion:.1f} nats"
+        names, empty = ["test digits"], np.full((1, 28, 28), np.nan)
+        rows = [[*self._pictures[:count] / 255, *empty, *np.repeat(empty, count, axis=0)]]
+        for beta, rate, _ in self.curve[chosen]:
+            names.append(f"beta {beta:.2g}, rate {rate:.0f} nats")
             samples = self._decode(self.z[:count], beta)
-            rows.append((f"beta {beta:.2g}", notes, self._reconstruct(beta)[1][:count], samples))
-        return poster(rows)
+            rows.append([*self._reconstruct(beta)[1][:count], *empty, *samples])
+        columns = [""] * (2 * count + 1)
+        columns[count // 2], columns[-1 - count // 2] = "reconstructions", "samples"
+        return digit_table(rows, names, columns)
 
 
 def _rows(table, name: str, least: int) -> list[list[float]]:
@@ -187,33 +186,3 @@ def _rows(table, name: str, least: int) -> list[list[float]]:
     if least > 1 and (np.diff(rows[:, 0]) == 0).any():
         raise ValueError(f"{name} has one beta twice")
     return rows.tolist()
-
-
-# ---- the static picture -----------------------------------------------------------------------
-
-
-def poster(rows: list[tuple[str, str, np.ndarray, np.ndarray | None]]) -> bytes:
-    """A PNG with a row per beta: its name, its figures, reconstructions, samples (N, 28, 28)."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    tile, step, left, top = 2 * SIDE, 2 * SIDE + 6, 256, 40
-    count = len(rows[0][2])
-    right = left + count * step + 24
-    sheet = Image.new("RGB", (right + count * step + 14, top + len(rows) * step + 14), GROUND)
-    pen = ImageDraw.Draw(sheet)
-    font, small = ImageFont.load_default(22), ImageFont.load_default(15)
-    ramp = np.linspace(PAPER, (255, 255, 255), 256).round().astype(np.uint8)  # white on dark
-    pen.text((left, 14), "test digits, and their reconstructions", MUTED, small)
-    pen.text((right, 14 + step), "samples from the prior", MUTED, small)
-    for row, (title, notes, *groups) in enumerate(rows):
-        y = top + row * step
-        pen.text((20, y + 4), title, TEXT, font)
-        pen.text((20, y + 32), notes, MUTED, small)
-        for x, images in zip((left, right), groups):
-            for i, image in enumerate([] if images is None else images):
-                grey = np.rint(image * 255).astype(np.uint8)
-                picture = Image.fromarray(ramp[grey]).resize((tile, tile), Image.Resampling.NEAREST)
-                sheet.paste(picture, (x + i * step, y))
-    out = io.BytesIO()
-    sheet.quantize(32, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import digit_sheet, frozen, png
+from .base import CourseWidget, within
+from .latent import frozen
 from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
+from .posters import digit_table
 
 PATCH, PIXELS, SAMPLES = 100, 784, 6
 CENTRE = slice(9, 19)  # rows and columns of the patch
@@ -101,10 +100,7 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
 
     @t.validate("log_lambda")
     def _check_lambda(self, proposal):
-        low, high = self._curve[0][0], self._curve[-1][0]
-        if not (math.isfinite(proposal["value"]) and low <= proposal["value"] <= high):
-            raise t.TraitError(f"log_lambda must be {low:g} to {high:g}")
-        return proposal["value"]
+        return within(proposal, self._curve[0][0], self._curve[-1][0])
 
     @property
     def z(self) -> np.ndarray:
@@ -126,13 +122,10 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
 
     def poster(self) -> bytes:
         """Five values of λ in rows: the given middle, then the six completions."""
-        from PIL import Image
-
         given = np.zeros((28, 28))
         given[CENTRE, CENTRE] = self.image[CENTRE, CENTRE]
-        rows = [
-            [given, *self.complete(self.image, self.z, value)]
-            for value in np.linspace(self._curve[0][0], self._curve[-1][0], 5)
-        ]
-        sheet = Image.fromarray(digit_sheet(np.array(rows), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        values = np.linspace(self._curve[0][0], self._curve[-1][0], 5)
+        rows = [[given, *self.complete(self.image, self.z, value)] for value in values]
+        digits = {"precision": 2, "fractional": False, "trim": "-"}
+        names = [f"λ = {np.format_float_positional(10**value, **digits)}" for value in values]
+        return digit_table(rows, names)

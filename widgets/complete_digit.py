@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import digit_sheet, png
+from .base import CourseWidget, Number
 from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
+from .posters import digit_table
 
 PATCHES, PATCH = 16, 49  # 4 x 4 patches of 7 x 7 pixels, in reading order
 
@@ -41,7 +41,7 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
     _examples = t.Bytes().tag(sync=True)
     _example_labels = t.List(t.Int()).tag(sync=True)
     image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
-    temperature = t.Float(1.0).tag(sync=True)
+    temperature = Number(1.0, min=0, max=1.5).tag(sync=True)
     alt = (
         "The upper half of a digit, and five lower halves that a network draws for it. The picture "
         "shows one row per digit: the given half, then completions."
@@ -97,20 +97,9 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
             alt=alt,
         )
 
-    @t.validate("temperature")
-    def _check_temperature(self, proposal):
-        if not 0 <= proposal["value"] <= 1.5:
-            raise t.TraitError("temperature must be 0 to 1.5")
-        return proposal["value"]
-
     def poster(self) -> bytes | None:
         """The given pictures in rows."""
-        if self._pictures is None:
-            return None
-        from PIL import Image
-
-        sheet = Image.fromarray(digit_sheet(self._pictures / np.float32(255), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        return None if self._pictures is None else digit_table(self._pictures / np.float32(255))
 
 
 def _check_order(head, inputs: int):

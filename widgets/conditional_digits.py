@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import LatentPoint, digit_sheet, frozen, png
+from .base import CourseWidget, Number
+from .latent import LatentPoint, frozen
 from .pack import Net, pack
+from .posters import digit_table
 
 CLASSES, PIXELS = 10, 784
 MAX_DIRECTIONS = 8
@@ -33,10 +34,10 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     _directions = t.Bytes().tag(sync=True)
     _label_scale = t.Float().tag(sync=True)
     z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
-    label = t.Int(3).tag(sync=True)
-    other = t.Int(8).tag(sync=True)
-    mixture = t.Float(0.0).tag(sync=True)
-    truncation = t.Float(1.0).tag(sync=True)
+    label = t.Int(3, min=0, max=9).tag(sync=True)
+    other = t.Int(8, min=0, max=9).tag(sync=True)
+    mixture = Number(0.0, min=0, max=1).tag(sync=True)
+    truncation = Number(1.0, min=0, max=1.5).tag(sync=True)
     alt = (
         "A generated digit, the same noise with each of the ten labels, and sliders for the noise. "
         "The picture shows one row per noise, one column per label."
@@ -67,19 +68,6 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
             **chosen,
         )
 
-    @t.validate("label", "other")
-    def _check_label(self, proposal):
-        if not 0 <= proposal["value"] < CLASSES:
-            raise t.TraitError(f"{proposal['trait'].name} must be 0 to 9")
-        return proposal["value"]
-
-    @t.validate("mixture", "truncation")
-    def _check_range(self, proposal):
-        name, largest = proposal["trait"].name, {"mixture": 1, "truncation": 1.5}
-        if not 0 <= proposal["value"] <= largest[name]:
-            raise t.TraitError(f"{name} must be 0 to {largest[name]}")
-        return proposal["value"]
-
     def generate(self, z, labels) -> np.ndarray:
         """Pixels (N, 28, 28) in [0, 1] for noise (N, latent_dim) and label weights (N, 10)."""
         import torch
@@ -90,12 +78,9 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
 
     def poster(self) -> bytes:
         """Three rows of the ten labels, the first with the noise `z`."""
-        from PIL import Image
-
         rng = np.random.default_rng(0)
         noise = np.concatenate([self.z[None], rng.standard_normal((2, self.latent_dim))])
         pictures = self.generate(
             np.repeat(noise, CLASSES, axis=0), np.tile(np.eye(CLASSES), (3, 1))
         )
-        sheet = Image.fromarray(digit_sheet(pictures.reshape(3, CLASSES, 28, 28), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        return digit_table(pictures.reshape(3, CLASSES, 28, 28), columns=range(CLASSES))

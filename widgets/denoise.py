@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
+from .base import CourseWidget, Number, within
 from .listen import spectrogram_picture
 from .pack import Net, pack
 
@@ -40,7 +40,7 @@ class Denoise(CourseWidget, front="denoise.js"):
     _names = t.List(t.Unicode()).tag(sync=True)
     clip = t.Int(0).tag(sync=True)
     noise = t.Enum(NOISES, "white").tag(sync=True)
-    snr = t.Float(0).tag(sync=True)
+    snr = Number(0, min=-5, max=20).tag(sync=True)
     alt = (
         "Three spectrograms of the same words, one below the other: noisy, enhanced by the "
         "network, and clean."
@@ -84,15 +84,7 @@ class Denoise(CourseWidget, front="denoise.js"):
 
     @t.validate("clip")
     def _check_clip(self, proposal):
-        if not 0 <= proposal["value"] < len(self._names):
-            raise t.TraitError(f"clip must be 0 to {len(self._names) - 1}")
-        return proposal["value"]
-
-    @t.validate("snr")
-    def _check_snr(self, proposal):
-        if not -5 <= proposal["value"] <= 20:
-            raise t.TraitError("snr must be -5 to 20 dB")
-        return proposal["value"]
+        return within(proposal, 0, len(self._names) - 1)
 
     def poster(self) -> bytes | None:
         """The given magnitudes below each other."""

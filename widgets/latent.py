@@ -1,9 +1,8 @@
-"""What the two widgets of the latent space share: the trait `z`, encoding, decoding, sheets."""
+"""What the two widgets of the latent space share: the trait `z`, encoding, decoding."""
 
 from __future__ import annotations
 
 import copy
-import io
 
 import numpy as np
 import traitlets as t
@@ -59,27 +58,3 @@ def encode(encoder, images) -> np.ndarray:
     with torch.inference_mode():
         output = encoder(torch.from_numpy(np.array(images, dtype="f4").reshape(-1, PIXELS)))
         return output.float().chunk(2, dim=1)[0].numpy()
-
-
-# ---- static pictures --------------------------------------------------------------------------
-
-PAPER = np.array((12, 16, 23))  # the ground of every picture of a digit
-
-
-def digit_sheet(pictures: np.ndarray, gap: int = 0) -> np.ndarray:
-    """Pictures (rows, columns, 28, 28) in [0, 1] as one RGB sheet, uint8, `gap` pixels apart."""
-    rows, columns = pictures.shape[:2]
-    room = np.pad(pictures, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan)
-    sheet = room.transpose(0, 2, 1, 3).reshape(rows * (SIDE + gap), columns * (SIDE + gap))
-    sheet = sheet[: rows * (SIDE + gap) - gap, : columns * (SIDE + gap) - gap, None]
-    colours = np.where(np.isnan(sheet), 250, PAPER + sheet * (255 - PAPER))
-    return colours.round().astype(np.uint8)
-
-
-def png(sheet, colours: int) -> bytes:
-    """A PIL image as a small palette PNG."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    sheet.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()

@@ -6,10 +6,10 @@ import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
-from .draw_digit import GROUND, MUTED, TEXT
-from .latent import LatentPoint, decode, digit_sheet, encode, frozen, png
+from .latent import LatentPoint, decode, encode, frozen
 from .pack import Net, pack
 from .pictures import DigitImage, as_bytes, as_labels
+from .posters import digit_table
 
 ACTIVE_KL = 0.05  # nats: a dimension with less says next to nothing about its image
 
@@ -108,8 +108,6 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
 
     def poster(self) -> bytes:
         """Up to eight dimensions in rows: the first example's code, and that dimension moved."""
-        from PIL import Image, ImageDraw, ImageFont
-
         values = np.linspace(-3, 3, 9)
         rows = self._active[:8]
         code = encode(self._encoder_net, np.frombuffer(self._examples, np.uint8, 784) / 255)[0]
@@ -117,22 +115,9 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         for row, dim in enumerate(rows):
             points[row, :, dim] = values
         digits = decode(self._decoder_net, points.reshape(-1, self.latent_dim))
-        strips = digit_sheet(digits.reshape(len(rows), len(values), 28, 28), gap=2)
-        strips = Image.fromarray(strips)
-        strips = strips.resize((2 * strips.width, 2 * strips.height), Image.Resampling.NEAREST)
-        left, top = 190, 50
-        size = (left + strips.width + 24, top + strips.height + 24)
-        sheet = Image.new("RGB", size, GROUND)
-        sheet.paste(strips, (left, top))
-        pen = ImageDraw.Draw(sheet)
-        font, small = ImageFont.load_default(18), ImageFont.load_default(15)
-        for column, value in enumerate(values):
-            pen.text((left + 28 + 60 * column, 32), f"{value:g}", MUTED, small, anchor="mm")
-        for row, (dim, nats) in enumerate(zip(rows, self._kl)):
-            middle = top + 28 + 60 * row
-            pen.text((28, middle), f"z[{dim}]", TEXT, font, anchor="lm")
-            pen.text((left - 16, middle), f"{nats:.2f} nats", MUTED, small, anchor="rm")
-        return png(sheet, 64)
+        names = [f"z[{dim}], {nats:.2f} nats" for dim, nats in zip(rows, self._kl)]
+        digits = digits.reshape(len(rows), len(values), 28, 28)
+        return digit_table(digits, names, [f"{value:g}" for value in values])
 
 
 def _by_kl(kl: np.ndarray, active) -> list[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
+from utils import plots
+
 from .base import CourseWidget
 from .pack import Net, pack
 from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
@@ -129,8 +131,6 @@ class RankDial(CourseWidget, front="rank_dial.js"):
 
     def poster(self) -> bytes:
         """Test accuracy against rank, as measured."""
-        from utils import plots
-
         fig, ax = plots.figure(width=7.2, height=3.0)
         rank, accuracy = np.array(self._curve).T
         ax.semilogx(rank, 100 * accuracy, "o-")
@@ -139,7 +139,7 @@ class RankDial(CourseWidget, front="rank_dial.js"):
         ax.set(xlabel="rank of every layer", ylabel="test digits right (%)")
         ax.set_xticks(rank, [f"{int(r)}" for r in rank])
         ax.minorticks_off()
-        return fig._repr_mimebundle_()[0]["image/png"]
+        return fig.png()
 
 
 def _factors(model):
