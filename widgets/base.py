@@ -98,13 +98,8 @@ class CourseWidget(anywidget.AnyWidget):
         return None
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle_or_pair = super()._repr_mimebundle_(**kwargs)
-        if bundle_or_pair is None:  # no widget support in this front end
-            data, metadata = {}, {}
-        elif isinstance(bundle_or_pair, tuple):
-            data, metadata = map(dict, bundle_or_pair)
-        else:
-            data, metadata = dict(bundle_or_pair), {}
+        # None where a front end has no widgets
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         data["text/plain"] = self.alt  # the default shows a memory address, which varies
         picture = self.poster()
         if picture:

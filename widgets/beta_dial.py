@@ -8,15 +8,15 @@ import numpy as np
 import traitlets as t
 
 from .base import CourseWidget, within
-from .latent import PIXELS, frozen
+from .latent import PIXELS, decode, frozen
 from .pack import Net, pack
-from .pictures import SIDE, as_bytes, as_labels
+from .pictures import Examples, as_bytes, as_examples
 from .posters import digit_table
 
 MOST_EXAMPLES = 12
 
 
-class BetaDial(CourseWidget, front="beta_dial.js"):
+class BetaDial(Examples, CourseWidget, front="beta_dial.js"):
     """One slider for beta: reconstructions, prior samples, and the place on the curve follow.
 
     encoder, decoder
@@ -45,8 +45,6 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
 
     _encoder = Net()
     _decoder = Net()
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _curve = t.List(t.List(t.Float())).tag(sync=True)
     _dedicated = t.List(t.List(t.Float())).tag(sync=True)
     _z = t.Bytes().tag(sync=True, from_json=lambda value, widget: bytes(value))
@@ -88,8 +86,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         super().__init__(
             _encoder=packed_encoder,
             _decoder=packed_decoder,
-            _examples=self._pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
+            **as_examples(self._pictures, example_labels),
             _curve=rows,
             _dedicated=[] if dedicated is None else _rows(dedicated, "dedicated", least=1),
             _z=z.astype("<f4").tobytes(),
@@ -150,12 +147,7 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         return rates, self._decode(mu, beta)
 
     def _decode(self, z: np.ndarray, beta: float) -> np.ndarray:
-        import torch
-
-        z = torch.from_numpy(np.array(z, dtype="f4"))
-        with torch.inference_mode():
-            logits = self._decoder_net(z, torch.full((len(z), 1), math.log10(beta)))
-        return torch.sigmoid(logits.float()).numpy().reshape(-1, SIDE, SIDE)
+        return decode(self._decoder_net, z, math.log10(beta))
 
     def poster(self) -> bytes:
         """Reconstructions and samples at up to five of the measured betas."""

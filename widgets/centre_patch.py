@@ -8,14 +8,14 @@ import traitlets as t
 from .base import CourseWidget, within
 from .latent import frozen
 from .pack import Net, pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .pictures import DigitImage, Examples, as_bytes, as_examples
 from .posters import digit_table
 
-PATCH, PIXELS, SAMPLES = 100, 784, 6
+PATCH, SAMPLES = 100, 6
 CENTRE = slice(9, 19)  # rows and columns of the patch
 
 
-class CentrePatch(CourseWidget, front="centre_patch.js"):
+class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
     """Give the middle of a digit and λ, and see six completions.
 
     generator
@@ -42,11 +42,9 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
     _generator = Net()
     _shortcut = Net()
     _classifier = Net()
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _curve = t.List(t.List(t.Float())).tag(sync=True)
     _z = t.Bytes().tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     log_lambda = t.Float(0.0).tag(sync=True)
     alt = (
         "A slider for λ, the middle of a digit, and six completions. The picture shows one row per "
@@ -69,12 +67,6 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         first = next(generator.parameters()).shape[1]
         if first <= PATCH:
             raise ValueError(f"the generator takes {first} values: 100 of the patch, then noise")
-        asked = {"name": "generator", "outputs": PIXELS, "logits": True, "condition": 1}
-        packed_generator = pack(generator, (first,), dtype, **asked)
-        asked = {"name": "shortcut", "outputs": PATCH, "condition": 1}
-        packed_shortcut = pack(shortcut, (PATCH,), dtype, **asked)
-        asked = {"name": "classifier", "outputs": 10, "logits": True}
-        packed_classifier = pack(classifier, (PIXELS,), dtype, **asked)
         rows = np.asarray(curve, dtype=float)
         if rows.ndim != 2 or rows.shape[1] != 4 or len(rows) < 2 or not np.isfinite(rows).all():
             raise ValueError("curve must have two rows or more of (λ, error, distance, variance)")
@@ -86,11 +78,12 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         self.latent_dim = first - PATCH
         z = np.random.default_rng(seed).standard_normal((SAMPLES, self.latent_dim))
         super().__init__(
-            _generator=packed_generator,
-            _shortcut=packed_shortcut,
-            _classifier=packed_classifier,
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            _generator=pack(
+                generator, (first,), dtype, name="generator", outputs=784, logits=True, condition=1
+            ),
+            _shortcut=pack(shortcut, (PATCH,), dtype, name="shortcut", outputs=PATCH, condition=1),
+            _classifier=pack(classifier, (784,), dtype, name="classifier", outputs=10, logits=True),
+            **as_examples(pictures, example_labels),
             _curve=rows.tolist(),
             _z=z.astype("<f4").tobytes(),
             image=pictures[0],

@@ -7,13 +7,13 @@ import traitlets as t
 
 from .base import CourseWidget, Number
 from .pack import Net, pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .pictures import DigitImage, Examples, as_bytes, as_examples
 from .posters import digit_table
 
 PATCHES, PATCH = 16, 49  # 4 x 4 patches of 7 x 7 pixels, in reading order
 
 
-class CompleteDigit(CourseWidget, front="complete_digit.js"):
+class CompleteDigit(Examples, CourseWidget, front="complete_digit.js"):
     """Give the upper half of a digit, see what a sampling LSTM makes of the lower.
 
     lstm
@@ -38,9 +38,7 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
     _lstm = Net()
     _head = Net()
     _positions = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     temperature = Number(1.0, min=0, max=1.5).tag(sync=True)
     alt = (
         "The upper half of a digit, and five lower halves that a network draws for it. The picture "
@@ -82,16 +80,13 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
             pictures = np.asarray(pictures)
             if pictures.ndim != 4:
                 raise ValueError("pictures must be (rows, columns, 28, 28)")
-            rows, columns = pictures.shape[:2]
-            pictures = as_bytes(pictures.reshape(-1, 28, 28), "pictures")
-            pictures = pictures.reshape(rows, columns, 28, 28)
+            pictures = as_bytes(pictures, "pictures").reshape(pictures.shape)
         self._pictures = pictures
         super().__init__(
             _lstm=packed_lstm,
             _head=packed_head,
             _positions=positions.tobytes(),
-            _examples=examples.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(examples)),
+            **as_examples(examples, example_labels),
             image=examples[0],
             temperature=temperature,
             alt=alt,

@@ -33,7 +33,7 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     _generator = Net()
     _directions = t.Bytes().tag(sync=True)
     _label_scale = t.Float().tag(sync=True)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    z = LatentPoint()
     label = t.Int(3, min=0, max=9).tag(sync=True)
     other = t.Int(8, min=0, max=9).tag(sync=True)
     mixture = Number(0.0, min=0, max=1).tag(sync=True)

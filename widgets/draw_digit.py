@@ -10,11 +10,11 @@ from utils import plots
 from .base import CourseWidget, within
 from .latent import PIXELS, frozen
 from .pack import Net, pack
-from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
+from .pictures import SIDE, DigitImage, Examples, as_bytes, as_examples, as_labels, pack_grey
 from .posters import digit_sheet
 
 
-class DrawDigit(CourseWidget, front="draw_digit.js"):
+class DrawDigit(Examples, CourseWidget, front="draw_digit.js"):
     """Draw a digit, or take a test digit, and see what a net makes of it.
 
     model
@@ -33,11 +33,9 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     """
 
     _net = Net()
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _neighbours = t.Bytes().tag(sync=True)
     _neighbour_labels = t.List(t.Int()).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     example = t.Int(-1).tag(sync=True)
     alt = (
         "Draw a digit and a small net says which one it is. The picture shows test digits, "
@@ -55,7 +53,6 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        packed = pack(model, (PIXELS,), dtype, name="model", outputs=10, logits=True)
         self._model = frozen(model)
         self._pictures = as_bytes(examples, "examples")
         if (neighbours is None) != (neighbour_labels is None):
@@ -68,9 +65,8 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
                 neighbour_labels, "neighbour_labels", len(pictures)
             )
         super().__init__(
-            _net=packed,
-            _examples=self._pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
+            _net=pack(model, (PIXELS,), dtype, name="model", outputs=10, logits=True),
+            **as_examples(self._pictures, example_labels),
             image=self._pictures[0],
             example=0,
             alt=alt,

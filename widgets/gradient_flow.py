@@ -75,16 +75,8 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
     @property
     def flow(self) -> dict[str, np.ndarray]:
         """What the page shows, see `flow` of this module."""
-        return flow(
-            self._x,
-            self._labels,
-            self.depth,
-            self.activation,
-            self.gain,
-            batch_norm=self.batch_norm,
-            residual=self.residual,
-            seed=self.seed,
-        )
+        names = ("depth", "activation", "gain", "batch_norm", "residual", "seed")
+        return flow(self._x, self._labels, **{name: getattr(self, name) for name in names})
 
     def poster(self) -> bytes:
         """Gradient against layer for the gain that is set, half of it, and one and a half of it."""

@@ -17,6 +17,10 @@ class LatentPoint(t.TraitType):
 
     info_text = "one finite number per latent dimension"
 
+    def __init__(self):
+        super().__init__()
+        self.tag(sync=True, to_json=self.to_json, from_json=self.from_json)
+
     def validate(self, obj, value):
         try:
             point = np.asarray(value, dtype="f4").copy()
@@ -41,12 +45,16 @@ def frozen(net):
     return copy.deepcopy(net).cpu().eval()
 
 
-def decode(decoder, z) -> np.ndarray:
-    """Bernoulli means p(x = 1 | z), float32 (N, 28, 28) in [0, 1], for z of shape (N, dim)."""
+def decode(decoder, z, *told: float) -> np.ndarray:
+    """Bernoulli means p(x = 1 | z), float32 (N, 28, 28) in [0, 1], for z of shape (N, dim).
+
+    told: the condition of a decoder that takes one number.
+    """
     import torch
 
+    z = torch.from_numpy(np.array(z, dtype="f4"))
     with torch.inference_mode():
-        logits = decoder(torch.from_numpy(np.array(z, dtype="f4")))
+        logits = decoder(z, *(torch.full((len(z), 1), float(value)) for value in told))
         return torch.sigmoid(logits.float()).reshape(-1, SIDE, SIDE).numpy()
 
 

@@ -10,13 +10,13 @@ from utils import plots
 from .base import CourseWidget
 from .latent import LatentPoint, decode, frozen
 from .pack import Net, pack
-from .pictures import as_bytes, as_labels
+from .pictures import Examples, as_bytes, as_examples, as_labels
 from .posters import digit_sheet
 
 GRID = 12  # decoded digits along each side of the static picture
 
 
-class LatentPlane(CourseWidget, front="latent_plane.js"):
+class LatentPlane(Examples, CourseWidget, front="latent_plane.js"):
     """A map of a two-dimensional latent space, with the codes of test images and a point to move.
 
     decoder
@@ -46,11 +46,9 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
     _codes = t.Bytes().tag(sync=True)  # int16, in steps of _code_step
     _code_step = t.Float().tag(sync=True)
     _labels = t.Bytes().tag(sync=True)  # uint8
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _extent = t.Float().tag(sync=True)
     _colours = t.List(t.Unicode(), plots.DIGITS).tag(sync=True)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    z = LatentPoint()
     alt = (
         "Move a point across the latent plane and the decoder draws a digit. The picture shows the "
         "codes of test images, each as its numeral, beside digits decoded from a grid of points."
@@ -69,7 +67,6 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        packed = pack(decoder, (2,), dtype, name="decoder", outputs=784, logits=True)
         codes = np.asarray(codes, dtype=float)
         if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
             raise ValueError(f"codes has shape {codes.shape}, but must be (M, 2)")
@@ -85,13 +82,12 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
         traits = {}
         if encoder is not None:
             pictures = as_bytes(examples, "examples")
-            traits["_examples"] = pictures.tobytes()
-            traits["_example_labels"] = as_labels(example_labels, "example_labels", len(pictures))
+            traits = as_examples(pictures, example_labels)
             traits["_encoder"] = pack(encoder, (784,), dtype, name="encoder", outputs=4)
         step = max(np.abs(codes).max(), 1e-6) / 32767
         self._decoder_net = frozen(decoder)
         super().__init__(
-            _decoder=packed,
+            _decoder=pack(decoder, (2,), dtype, name="decoder", outputs=784, logits=True),
             _codes=np.rint(codes / step).astype("<i2").tobytes(),
             _code_step=float(step),
             _labels=bytes(as_labels(labels, "labels", len(codes))),

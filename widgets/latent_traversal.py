@@ -8,13 +8,13 @@ import traitlets as t
 from .base import CourseWidget
 from .latent import LatentPoint, decode, encode, frozen
 from .pack import Net, pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .pictures import DigitImage, Examples, as_bytes, as_examples
 from .posters import digit_table
 
 ACTIVE_KL = 0.05  # nats: a dimension with less says next to nothing about its image
 
 
-class LatentTraversal(CourseWidget, front="latent_traversal.js"):
+class LatentTraversal(Examples, CourseWidget, front="latent_traversal.js"):
     """Encode a digit, then move along one latent dimension at a time and see it change.
 
     encoder, decoder
@@ -39,12 +39,10 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
 
     _encoder = Net()
     _decoder = Net()
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _active = t.List(t.Int()).tag(sync=True)  # the dimensions with a slider, largest KL first
     _kl = t.List(t.Float()).tag(sync=True)  # nats, in the same order
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    image = DigitImage()
+    z = LatentPoint()
     alt = (
         "Sliders for the dimensions of the latent space, and the digit that the decoder draws. The "
         "picture shows one row per dimension: the digits decoded as it goes from -3 to 3."
@@ -80,8 +78,7 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         super().__init__(
             _encoder=packed_encoder,
             _decoder=packed_decoder,
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            **as_examples(pictures, example_labels),
             _active=order,
             _kl=[round(float(kl[k]), 4) for k in order],
             image=pictures[0],
