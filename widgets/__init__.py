@@ -17,21 +17,3 @@ from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
 from .training_replay import TrainingReplay
-
-__all__ = [
-    "WIDGETS",
-    "BetaDial",
-    "CentrePatch",
-    "CompleteDigit",
-    "ConditionalDigits",
-    "CourseWidget",
-    "Denoise",
-    "DrawDigit",
-    "GradientFlow",
-    "LatentPlane",
-    "LatentTraversal",
-    "Listen",
-    "RankDial",
-    "TrainingReplay",
-    "pack",
-]
