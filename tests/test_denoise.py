@@ -38,7 +38,7 @@ def widget(**changes):
         ({"clips": [np.full(SAMPLES, 1.5)] * 2}, "within"),
         ({"window": 48}, "power of two"),
         ({"hop": 0}, "hop"),
-        ({"net": net(20)}, "mask of 33 bins"),
+        ({"net": net(20)}, "must give"),
     ],
 )
 def test_what_does_not_fit_is_an_error(changes, message):

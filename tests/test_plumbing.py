@@ -30,6 +30,20 @@ def test_seed_repeats_all_generators():
     assert draws[0] == draws[1]
 
 
+def test_averaged_weights_are_the_stated_mean():
+    model = torch.nn.Linear(3, 2)
+    average, expected = training.average_weights(model, steps=10), None
+    for n in range(40):
+        with torch.no_grad():
+            model.weight.normal_()
+        average.update_parameters(model)
+        keep = min(0.9, (1 + n) / (10 + n))
+        new = model.weight.detach().clone()
+        expected = new if n == 0 else keep * expected + (1 - keep) * new
+    torch.testing.assert_close(average.module.weight, expected)
+    assert not torch.equal(average.module.weight, model.weight)
+
+
 def test_stopwatch_counts_only_inside():
     watch = training.Stopwatch()
     for _ in range(2):
@@ -74,3 +88,35 @@ def test_image_grid_takes_any_number_of_images():
         plots.image_grid(np.zeros((28, 28)))
     with pytest.raises(ValueError, match="mosaic takes"):
         plots.image_grid(np.zeros((2, 28, 28)), ["one title"])
+
+
+BOXES = {"in": (0, 0), "net": (2, 0, "network\n$Wx$"), "out": (4, 0), "loss": (4, -1)}
+LINKS = [
+    ("in", "net"),
+    ("net", "out", {"label": "logits", "bend": 0.3}),
+    ("out", "net", {"label": "gradient", "bend": 0.3, "color": plots.RED, "ls": "--"}),
+    ("out", "loss"),
+]
+
+
+def test_flow_draws_boxes_and_arrows_that_can_be_read():
+    fig = plots.flow(BOXES, LINKS)
+    (ax,) = fig.axes
+    texts = {text.get_text(): text for text in ax.texts if text.get_text()}
+    assert set(texts) == {"in", "network\n$Wx$", "out", "loss", "logits", "gradient"}
+    assert sum(text.arrow_patch is not None for text in ax.texts if not text.get_text()) == 4
+    above, below = (texts[label].get_position()[1] for label in ("logits", "gradient"))
+    assert above > 0 > below  # each to the left of its own arrow
+    width = Image.open(io.BytesIO(fig.png())).width / 2  # pixels in the page
+    assert width <= 690
+    for text in texts.values():
+        assert text.get_fontsize() / 72 * 160 / 2 >= 12, "at 96 pixels an inch, 9 points"
+    frames = [texts[t].get_window_extent() for t in ("in", "network\n$Wx$", "out", "loss")]
+    assert all(fig.bbox.x0 <= f.x0 and f.x1 <= fig.bbox.x1 for f in frames)
+    assert not any(a.overlaps(b) for a in frames for b in frames if a is not b)
+
+
+def test_flow_can_go_down_and_names_a_box_that_is_not_there():
+    assert plots.flow({"a": (0, 0), "b": (0, -1)}, [("a", "b")]).get_figheight() < 3
+    with pytest.raises(ValueError, match="'in' to 'nowhere'"):
+        plots.flow(BOXES, [("in", "nowhere")])

@@ -84,9 +84,9 @@ def test_binder_installs_no_more_than_the_course():
     assert set(requirements(".binder/requirements.txt")) <= set(requirements("requirements.txt"))
 
 
-def imported() -> dict[str, str]:
-    """Return distribution -> a file that imports it, over utils, chapters and tests."""
-    found = {}
+def imports() -> list[tuple[Path, str]]:
+    """Return (file, module) for each import in a Python file or notebook but relative ones."""
+    found = []
     for path in tracked():
         if path.suffix == ".py":
             sources = [path.read_text(encoding="utf8")]
@@ -97,15 +97,19 @@ def imported() -> dict[str, str]:
         else:
             continue
         for node in (n for source in sources for n in ast.walk(ast.parse(source))):
-            names = []
             if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
+                found += [(path, alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module]
-            for name in names:
-                top = name.split(".")[0]
-                found[canonicalize_name(DISTRIBUTIONS.get(top, top))] = path.name
+                found.append((path, node.module))
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 1, f"{path}: a relative import leaves its package"
     return found
+
+
+def imported() -> dict[str, str]:
+    """Return distribution -> a file that imports it, over utils, chapters and tests."""
+    tops = [(path, module.split(".")[0]) for path, module in imports()]
+    return {canonicalize_name(DISTRIBUTIONS.get(top, top)): path.name for path, top in tops}
 
 
 def test_whatever_is_imported_is_required():
@@ -115,6 +119,35 @@ def test_whatever_is_imported_is_required():
     everything = requirements("requirements.txt") | requirements("requirements-book.txt")
     missing = {n: imported()[n] for n in third_party - set(everything)}
     assert missing == {}
+
+
+# --------------------------------------------------------------------------------------- layout
+
+# What each folder may import of the repository; the folders are in the order of the arrows.
+MAY_IMPORT = {
+    "utils": {"utils"},
+    "widgets": {"widgets", "utils"},
+    "chapters": {"widgets", "utils"},
+    "book": {"book", "widgets", "utils"},
+}
+
+
+def test_imports_run_one_way():
+    own = {"utils", "widgets", "chapters", "book", "tests", "conftest"}
+    wrong, seen = [], set()
+    for path, module in imports():
+        folder, top = path.relative_to(ROOT).parts[0], module.split(".")[0]
+        if folder in MAY_IMPORT and top in own:
+            seen.add((folder, top))
+            if top not in MAY_IMPORT[folder]:
+                wrong.append(f"{path.relative_to(ROOT)} imports {module}")
+    assert wrong == []
+    assert {("chapters", "widgets"), ("widgets", "utils"), ("book", "widgets")} <= seen
+
+
+def test_utils_stays_thin():
+    lines = sum(len(p.read_text(encoding="utf8").splitlines()) for p in ROOT.glob("utils/*.py"))
+    assert lines <= 1350
 
 
 # ------------------------------------------------------------------------------ files and licences

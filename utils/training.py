@@ -1,4 +1,4 @@
-"""The plumbing of a training loop: shuffled minibatches, a progress bar, a clock.
+"""The plumbing of a training loop: shuffled minibatches, a progress bar, averaged weights, a clock.
 
 The loops themselves stay in the chapters.
 """
@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 import torch
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 
@@ -28,6 +29,20 @@ def minibatches(size: int, batch_size: int) -> Iterator[torch.Tensor]:
 def progress(epochs: Iterable[int], label: str) -> Iterator[int]:
     """Pass ``epochs`` through a text progress bar that removes itself at the end."""
     return iter(tqdm(epochs, desc=label, leave=False, mininterval=1.0))
+
+
+def average_weights(model: torch.nn.Module, steps: int = 500) -> AveragedModel:
+    """Return a running mean of a model's weights, over about the last ``steps`` updates.
+
+    Call ``update_parameters(model)`` on it after every step; ``.module`` is the averaged model.
+    The mean is short at first: the first update copies, the n-th after it keeps (1 + n) / (10 + n)
+    of the mean, at most 1 - 1 / steps.  Buffers, such as a batch norm's statistics, are copied.
+    """
+
+    def step(mean, weight, n):
+        return torch.lerp(mean, weight, 1 - min(1 - 1 / steps, (1 + n) / (10 + n)))
+
+    return AveragedModel(model, avg_fn=step)
 
 
 class Stopwatch:

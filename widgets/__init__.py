@@ -18,22 +18,3 @@ from .pack import pack
 from .rank_dial import RankDial
 from .tiny_network import TinyNetwork
 from .train_digits import TrainDigits
-
-__all__ = [
-    "WIDGETS",
-    "BetaDial",
-    "CentrePatch",
-    "CompleteDigit",
-    "ConditionalDigits",
-    "CourseWidget",
-    "Denoise",
-    "DrawDigit",
-    "GradientFlow",
-    "LatentPlane",
-    "LatentTraversal",
-    "Listen",
-    "RankDial",
-    "TinyNetwork",
-    "TrainDigits",
-    "pack",
-]

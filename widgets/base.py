@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from pathlib import Path
 
@@ -29,6 +30,23 @@ def bundle(name: str, included: set[str] | None = None) -> str:
     folder = Path(name).parent
     parts = [bundle((folder / other).as_posix(), included) for other in _IMPORT.findall(source)]
     return "".join(parts) + _IMPORT.sub("", source)
+
+
+class Number(t.Float):
+    """A `Float` that refuses NaN, which its bounds let through."""
+
+    def validate(self, obj, value):
+        value = super().validate(obj, value)
+        if math.isnan(value):
+            self.error(obj, value)
+        return value
+
+
+def within(proposal, low: float, high: float):
+    """The value of a proposal to `@validate`, whose bounds depend on the widget's data."""
+    if not low <= proposal["value"] <= high:  # NaN, too
+        raise t.TraitError(f"{proposal['trait'].name} must be from {low:g} to {high:g}")
+    return proposal["value"]
 
 
 class CourseWidget(anywidget.AnyWidget):
@@ -80,13 +98,8 @@ class CourseWidget(anywidget.AnyWidget):
         return None
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle_or_pair = super()._repr_mimebundle_(**kwargs)
-        if bundle_or_pair is None:  # no widget support in this front end
-            data, metadata = {}, {}
-        elif isinstance(bundle_or_pair, tuple):
-            data, metadata = map(dict, bundle_or_pair)
-        else:
-            data, metadata = dict(bundle_or_pair), {}
+        # None where a front end has no widgets
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
         data["text/plain"] = self.alt  # the default shows a memory address, which varies
         picture = self.poster()
         if picture:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import io
 import math
 
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .draw_digit import GROUND, MUTED, PAPER, TEXT
-from .pack import pack
-from .pictures import SIDE, as_bytes, as_labels
+from .base import CourseWidget, within
+from .latent import PIXELS, decode, frozen
+from .pack import Net, pack
+from .pictures import Examples, as_bytes, as_examples
+from .posters import digit_table
 
 MOST_EXAMPLES = 12
 
 
-class BetaDial(CourseWidget, front="beta_dial.js"):
+class BetaDial(Examples, CourseWidget, front="beta_dial.js"):
     """One slider for beta: reconstructions, prior samples, and the place on the curve follow.
 
     encoder, decoder
@@ -44,12 +43,8 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
     from the packed weights. Reconstructions decode the posterior mean.
     """
 
-    _encoder_net = t.Dict().tag(sync=True)
-    _encoder_weights = t.Bytes().tag(sync=True)
-    _decoder_net = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
+    _encoder = Net()
+    _decoder = Net()
     _curve = t.List(t.List(t.Float())).tag(sync=True)
     _dedicated = t.List(t.List(t.Float())).tag(sync=True)
     _z = t.Bytes().tag(sync=True, from_json=lambda value, widget: bytes(value))
@@ -72,33 +67,26 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        encoder_net, encoder_weights = pack(encoder, (SIDE * SIDE,), dtype)
-        latent_dim, odd = divmod(encoder_net["output"], 2)
+        packed_encoder = pack(encoder, (PIXELS,), dtype, name="encoder", condition=1)
+        latent_dim, odd = divmod(packed_encoder["spec"]["output"], 2)
         if odd:
-            raise ValueError(f"the encoder gives {encoder_net['output']} values, not mu and logvar")
-        decoder_net, decoder_weights = pack(decoder, (latent_dim,), dtype)
-        for name, net in (("encoder", encoder_net), ("decoder", decoder_net)):
-            if net.get("condition") != 1:
-                raise ValueError(f"the {name} must have FiLM layers told one number, log10(beta)")
-        if decoder_net["output"] != SIDE * SIDE or decoder_net["layers"][-1]["op"] == "sigmoid":
-            raise ValueError("the decoder must end in 784 logits, without a sigmoid")
+            raise ValueError("the encoder must give as many log-variances as means")
+        packed_decoder = pack(
+            decoder, (latent_dim,), dtype, name="decoder", outputs=PIXELS, logits=True, condition=1
+        )
         self._pictures = as_bytes(examples, "examples")
         if len(self._pictures) > MOST_EXAMPLES:
             raise ValueError(
                 f"examples has {len(self._pictures)} pictures, at most {MOST_EXAMPLES}"
             )
-        self._encoder = copy.deepcopy(encoder).cpu().eval()
-        self._decoder = copy.deepcopy(decoder).cpu().eval()
+        self._encoder_net, self._decoder_net = frozen(encoder), frozen(decoder)
         rows = _rows(curve, "curve", least=2)
         z = np.random.default_rng(seed).standard_normal((len(self._pictures), latent_dim))
         low, high = rows[0][0], rows[-1][0]
         super().__init__(
-            _encoder_net=encoder_net,
-            _encoder_weights=encoder_weights,
-            _decoder_net=decoder_net,
-            _decoder_weights=decoder_weights,
-            _examples=self._pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
+            _encoder=packed_encoder,
+            _decoder=packed_decoder,
+            **as_examples(self._pictures, example_labels),
             _curve=rows,
             _dedicated=[] if dedicated is None else _rows(dedicated, "dedicated", least=1),
             _z=z.astype("<f4").tobytes(),
@@ -139,14 +127,11 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
 
     @t.validate("beta")
     def _check_beta(self, proposal):
-        low, high = self._curve[0][0], self._curve[-1][0]
-        if not low <= proposal["value"] <= high:  # NaN is not
-            raise t.TraitError(f"beta must be from {low:g} to {high:g}, where it was measured")
-        return proposal["value"]
+        return within(proposal, self._curve[0][0], self._curve[-1][0])  # where it was measured
 
     @t.validate("_z")
     def _check_z(self, proposal):
-        count = len(self._pictures) * self._decoder_net["input"]
+        count = len(self._pictures) * self._decoder["spec"]["input"]
         if len(proposal["value"]) != 4 * count:
             raise t.TraitError(f"_z must hold {count} numbers")
         return proposal["value"]
@@ -154,31 +139,29 @@ class BetaDial(CourseWidget, front="beta_dial.js"):
     def _reconstruct(self, beta: float) -> tuple[np.ndarray, np.ndarray]:
         import torch
 
-        pixels = torch.from_numpy(self._pictures.reshape(-1, SIDE * SIDE) / np.float32(255))
+        pixels = torch.from_numpy(self._pictures.reshape(-1, PIXELS) / np.float32(255))
         with torch.inference_mode():
-            code = self._encoder(pixels, torch.full((len(pixels), 1), math.log10(beta)))
+            code = self._encoder_net(pixels, torch.full((len(pixels), 1), math.log10(beta)))
         mu, logvar = code.double().numpy().reshape(len(pixels), 2, -1).swapaxes(0, 1)
         rates = 0.5 * (np.exp(logvar) + mu**2 - 1 - logvar).sum(axis=1)
         return rates, self._decode(mu, beta)
 
     def _decode(self, z: np.ndarray, beta: float) -> np.ndarray:
-        import torch
-
-        z = torch.from_numpy(np.array(z, dtype="f4"))
-        with torch.inference_mode():
-            logits = self._decoder(z, torch.full((len(z), 1), math.log10(beta)))
-        return torch.sigmoid(logits.float()).numpy().reshape(-1, SIDE, SIDE)
+        return decode(self._decoder_net, z, math.log10(beta))
 
     def poster(self) -> bytes:
         """Reconstructions and samples at up to five of the measured betas."""
         chosen = np.linspace(0, len(self._curve) - 1, min(5, len(self._curve))).round().astype(int)
         count = min(6, len(self._pictures))
-        rows = [("", "", self._pictures[:count] / 255, None)]
-        for beta, rate, distortion in self.curve[chosen]:
-            notes = f"rate {rate:.1f}, distortion {distortion:.1f} nats"
+        names, empty = ["test digits"], np.full((1, 28, 28), np.nan)
+        rows = [[*self._pictures[:count] / 255, *empty, *np.repeat(empty, count, axis=0)]]
+        for beta, rate, _ in self.curve[chosen]:
+            names.append(f"beta {beta:.2g}, rate {rate:.0f} nats")
             samples = self._decode(self.z[:count], beta)
-            rows.append((f"beta {beta:.2g}", notes, self._reconstruct(beta)[1][:count], samples))
-        return poster(rows)
+            rows.append([*self._reconstruct(beta)[1][:count], *empty, *samples])
+        columns = [""] * (2 * count + 1)
+        columns[count // 2], columns[-1 - count // 2] = "reconstructions", "samples"
+        return digit_table(rows, names, columns)
 
 
 def _rows(table, name: str, least: int) -> list[list[float]]:
@@ -195,33 +178,3 @@ def _rows(table, name: str, least: int) -> list[list[float]]:
     if least > 1 and (np.diff(rows[:, 0]) == 0).any():
         raise ValueError(f"{name} has one beta twice")
     return rows.tolist()
-
-
-# ---- the static picture -----------------------------------------------------------------------
-
-
-def poster(rows: list[tuple[str, str, np.ndarray, np.ndarray | None]]) -> bytes:
-    """A PNG with a row per beta: its name, its figures, reconstructions, samples (N, 28, 28)."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    tile, step, left, top = 2 * SIDE, 2 * SIDE + 6, 256, 40
-    count = len(rows[0][2])
-    right = left + count * step + 24
-    sheet = Image.new("RGB", (right + count * step + 14, top + len(rows) * step + 14), GROUND)
-    pen = ImageDraw.Draw(sheet)
-    font, small = ImageFont.load_default(22), ImageFont.load_default(15)
-    ramp = np.linspace(PAPER, (255, 255, 255), 256).round().astype(np.uint8)  # white on dark
-    pen.text((left, 14), "test digits, and their reconstructions", MUTED, small)
-    pen.text((right, 14 + step), "samples from the prior", MUTED, small)
-    for row, (title, notes, *groups) in enumerate(rows):
-        y = top + row * step
-        pen.text((20, y + 4), title, TEXT, font)
-        pen.text((20, y + 32), notes, MUTED, small)
-        for x, images in zip((left, right), groups):
-            for i, image in enumerate([] if images is None else images):
-                grey = np.rint(image * 255).astype(np.uint8)
-                picture = Image.fromarray(ramp[grey]).resize((tile, tile), Image.Resampling.NEAREST)
-                sheet.paste(picture, (x + i * step, y))
-    out = io.BytesIO()
-    sheet.quantize(32, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import digit_sheet, frozen, png
-from .pack import pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .base import CourseWidget, within
+from .latent import frozen
+from .pack import Net, pack
+from .pictures import DigitImage, Examples, as_bytes, as_examples
+from .posters import digit_table
 
-PATCH, PIXELS, SAMPLES = 100, 784, 6
+PATCH, SAMPLES = 100, 6
 CENTRE = slice(9, 19)  # rows and columns of the patch
 
 
-class CentrePatch(CourseWidget, front="centre_patch.js"):
+class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
     """Give the middle of a digit and λ, and see six completions.
 
     generator
@@ -40,17 +39,12 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
     the page and can be set.
     """
 
-    _generator = t.Dict().tag(sync=True)
-    _generator_weights = t.Bytes().tag(sync=True)
-    _shortcut = t.Dict().tag(sync=True)
-    _shortcut_weights = t.Bytes().tag(sync=True)
-    _classifier = t.Dict().tag(sync=True)
-    _classifier_weights = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
+    _generator = Net()
+    _shortcut = Net()
+    _classifier = Net()
     _curve = t.List(t.List(t.Float())).tag(sync=True)
     _z = t.Bytes().tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     log_lambda = t.Float(0.0).tag(sync=True)
     alt = (
         "A slider for λ, the middle of a digit, and six completions. The picture shows one row per "
@@ -73,17 +67,6 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         first = next(generator.parameters()).shape[1]
         if first <= PATCH:
             raise ValueError(f"the generator takes {first} values: 100 of the patch, then noise")
-        spec, weights = pack(generator, (first,), dtype)
-        direct, direct_weights = pack(shortcut, (PATCH,), dtype)
-        if not spec.get("condition") == direct.get("condition") == 1:
-            raise ValueError("both nets must have FiLM layers told one number, log10(λ)")
-        if spec["output"] != PIXELS or spec["layers"][-1]["op"] == "sigmoid":
-            raise ValueError("the generator must end in 784 logits, without a sigmoid")
-        if direct["output"] != PATCH:
-            raise ValueError(f"the shortcut gives {direct['output']} numbers, not 100")
-        reader, reader_weights = pack(classifier, (PIXELS,), dtype)
-        if reader["output"] != 10 or reader["layers"][-1]["op"] == "softmax":
-            raise ValueError("the classifier must end in ten logits, without a softmax")
         rows = np.asarray(curve, dtype=float)
         if rows.ndim != 2 or rows.shape[1] != 4 or len(rows) < 2 or not np.isfinite(rows).all():
             raise ValueError("curve must have two rows or more of (λ, error, distance, variance)")
@@ -95,14 +78,12 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
         self.latent_dim = first - PATCH
         z = np.random.default_rng(seed).standard_normal((SAMPLES, self.latent_dim))
         super().__init__(
-            _generator=spec,
-            _generator_weights=weights,
-            _shortcut=direct,
-            _shortcut_weights=direct_weights,
-            _classifier=reader,
-            _classifier_weights=reader_weights,
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            _generator=pack(
+                generator, (first,), dtype, name="generator", outputs=784, logits=True, condition=1
+            ),
+            _shortcut=pack(shortcut, (PATCH,), dtype, name="shortcut", outputs=PATCH, condition=1),
+            _classifier=pack(classifier, (784,), dtype, name="classifier", outputs=10, logits=True),
+            **as_examples(pictures, example_labels),
             _curve=rows.tolist(),
             _z=z.astype("<f4").tobytes(),
             image=pictures[0],
@@ -112,10 +93,7 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
 
     @t.validate("log_lambda")
     def _check_lambda(self, proposal):
-        low, high = self._curve[0][0], self._curve[-1][0]
-        if not (math.isfinite(proposal["value"]) and low <= proposal["value"] <= high):
-            raise t.TraitError(f"log_lambda must be {low:g} to {high:g}")
-        return proposal["value"]
+        return within(proposal, self._curve[0][0], self._curve[-1][0])
 
     @property
     def z(self) -> np.ndarray:
@@ -137,13 +115,10 @@ class CentrePatch(CourseWidget, front="centre_patch.js"):
 
     def poster(self) -> bytes:
         """Five values of λ in rows: the given middle, then the six completions."""
-        from PIL import Image
-
         given = np.zeros((28, 28))
         given[CENTRE, CENTRE] = self.image[CENTRE, CENTRE]
-        rows = [
-            [given, *self.complete(self.image, self.z, value)]
-            for value in np.linspace(self._curve[0][0], self._curve[-1][0], 5)
-        ]
-        sheet = Image.fromarray(digit_sheet(np.array(rows), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        values = np.linspace(self._curve[0][0], self._curve[-1][0], 5)
+        rows = [[given, *self.complete(self.image, self.z, value)] for value in values]
+        digits = {"precision": 2, "fractional": False, "trim": "-"}
+        names = [f"λ = {np.format_float_positional(10**value, **digits)}" for value in values]
+        return digit_table(rows, names)

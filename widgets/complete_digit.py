@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import digit_sheet, png
-from .pack import pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .base import CourseWidget, Number
+from .pack import Net, pack
+from .pictures import DigitImage, Examples, as_bytes, as_examples
+from .posters import digit_table
 
 PATCHES, PATCH = 16, 49  # 4 x 4 patches of 7 x 7 pixels, in reading order
 
 
-class CompleteDigit(CourseWidget, front="complete_digit.js"):
+class CompleteDigit(Examples, CourseWidget, front="complete_digit.js"):
     """Give the upper half of a digit, see what a sampling LSTM makes of the lower.
 
     lstm
@@ -35,15 +35,11 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
     (0 to 1.5) follow the page and can be set.
     """
 
-    _lstm = t.Dict().tag(sync=True)
-    _lstm_weights = t.Bytes().tag(sync=True)
-    _head = t.Dict().tag(sync=True)
-    _head_weights = t.Bytes().tag(sync=True)
+    _lstm = Net()
+    _head = Net()
     _positions = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
-    temperature = t.Float(1.0).tag(sync=True)
+    image = DigitImage()
+    temperature = Number(1.0, min=0, max=1.5).tag(sync=True)
     alt = (
         "The upper half of a digit, and five lower halves that a network draws for it. The picture "
         "shows one row per digit: the given half, then completions."
@@ -68,8 +64,8 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
         if positions.ndim != 2 or len(positions) != PATCHES or not np.isfinite(positions).all():
             raise ValueError(f"positions must be finite and ({PATCHES}, any number)")
         inputs = 2 * PATCH + positions.shape[1]
-        lstm_spec, lstm_weights = pack(nn.Sequential(lstm), (PATCHES, inputs), dtype)
-        hidden = lstm_spec["output"] // PATCHES
+        packed_lstm = pack(nn.Sequential(lstm), (PATCHES, inputs), dtype)
+        hidden = packed_lstm["spec"]["output"] // PATCHES
         sizes = [PATCH + hidden + k * PATCH for k in range(1, 5)]
         first = next(iter(head), None)
         if getattr(first, "in_features", None) not in sizes:
@@ -77,46 +73,28 @@ class CompleteDigit(CourseWidget, front="complete_digit.js"):
                 f"the head must take 49 pixels, {hidden} hidden values and 1 to 4 patches: "
                 f"{', '.join(map(str, sizes))} values"
             )
-        head_spec, head_weights = pack(head, (first.in_features,), dtype)
-        if head_spec["output"] != PATCH:
-            raise ValueError(f"the head gives {head_spec['output']} values, not {PATCH}")
+        packed_head = pack(head, (first.in_features,), dtype, name="head", outputs=PATCH)
         _check_order(head, first.in_features)
         examples = as_bytes(examples, "examples")
         if pictures is not None:
             pictures = np.asarray(pictures)
             if pictures.ndim != 4:
                 raise ValueError("pictures must be (rows, columns, 28, 28)")
-            rows, columns = pictures.shape[:2]
-            pictures = as_bytes(pictures.reshape(-1, 28, 28), "pictures")
-            pictures = pictures.reshape(rows, columns, 28, 28)
+            pictures = as_bytes(pictures, "pictures").reshape(pictures.shape)
         self._pictures = pictures
         super().__init__(
-            _lstm=lstm_spec,
-            _lstm_weights=lstm_weights,
-            _head=head_spec,
-            _head_weights=head_weights,
+            _lstm=packed_lstm,
+            _head=packed_head,
             _positions=positions.tobytes(),
-            _examples=examples.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(examples)),
+            **as_examples(examples, example_labels),
             image=examples[0],
             temperature=temperature,
             alt=alt,
         )
 
-    @t.validate("temperature")
-    def _check_temperature(self, proposal):
-        if not 0 <= proposal["value"] <= 1.5:
-            raise t.TraitError("temperature must be 0 to 1.5")
-        return proposal["value"]
-
     def poster(self) -> bytes | None:
         """The given pictures in rows."""
-        if self._pictures is None:
-            return None
-        from PIL import Image
-
-        sheet = Image.fromarray(digit_sheet(self._pictures / np.float32(255), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        return None if self._pictures is None else digit_table(self._pictures / np.float32(255))
 
 
 def _check_order(head, inputs: int):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .latent import LatentPoint, digit_sheet, frozen, png
-from .pack import pack
+from .base import CourseWidget, Number
+from .latent import LatentPoint, frozen
+from .pack import Net, pack
+from .posters import digit_table
 
 CLASSES, PIXELS = 10, 784
 MAX_DIRECTIONS = 8
@@ -29,15 +30,14 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     page and can be set.
     """
 
-    _generator = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _generator = Net()
     _directions = t.Bytes().tag(sync=True)
     _label_scale = t.Float().tag(sync=True)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
-    label = t.Int(3).tag(sync=True)
-    other = t.Int(8).tag(sync=True)
-    mixture = t.Float(0.0).tag(sync=True)
-    truncation = t.Float(1.0).tag(sync=True)
+    z = LatentPoint()
+    label = t.Int(3, min=0, max=9).tag(sync=True)
+    other = t.Int(8, min=0, max=9).tag(sync=True)
+    mixture = Number(0.0, min=0, max=1).tag(sync=True)
+    truncation = Number(1.0, min=0, max=1.5).tag(sync=True)
     alt = (
         "A generated digit, the same noise with each of the ten labels, and sliders for the noise. "
         "The picture shows one row per noise, one column per label."
@@ -48,10 +48,9 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
     ):
         z = np.asarray(z, dtype="f4")
         self.latent_dim = z.size
-        spec, weights = pack(generator, (self.latent_dim + CLASSES,), dtype)
-        if spec["output"] != PIXELS:
-            raise ValueError(f"the generator gives {spec['output']} values, not 784 pixels")
-        if spec["layers"][-1]["op"] != "sigmoid":
+        inputs = (self.latent_dim + CLASSES,)
+        packed = pack(generator, inputs, dtype, name="generator", outputs=PIXELS)
+        if packed["spec"]["layers"][-1]["op"] != "sigmoid":
             raise ValueError("the generator must end in a sigmoid, so that pixels are in [0, 1]")
         directions = np.asarray(directions, dtype="<f4")
         count = len(directions)
@@ -61,27 +60,13 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
             raise ValueError("directions must have length 1")
         self._net = frozen(generator)
         super().__init__(
-            _generator=spec,
-            _weights=weights,
+            _generator=packed,
             _directions=directions.tobytes(),
             _label_scale=float(label_scale),
             z=z,
             alt=alt,
             **chosen,
         )
-
-    @t.validate("label", "other")
-    def _check_label(self, proposal):
-        if not 0 <= proposal["value"] < CLASSES:
-            raise t.TraitError(f"{proposal['trait'].name} must be 0 to 9")
-        return proposal["value"]
-
-    @t.validate("mixture", "truncation")
-    def _check_range(self, proposal):
-        name, largest = proposal["trait"].name, {"mixture": 1, "truncation": 1.5}
-        if not 0 <= proposal["value"] <= largest[name]:
-            raise t.TraitError(f"{name} must be 0 to {largest[name]}")
-        return proposal["value"]
 
     def generate(self, z, labels) -> np.ndarray:
         """Pixels (N, 28, 28) in [0, 1] for noise (N, latent_dim) and label weights (N, 10)."""
@@ -93,12 +78,9 @@ class ConditionalDigits(CourseWidget, front="conditional_digits.js"):
 
     def poster(self) -> bytes:
         """Three rows of the ten labels, the first with the noise `z`."""
-        from PIL import Image
-
         rng = np.random.default_rng(0)
         noise = np.concatenate([self.z[None], rng.standard_normal((2, self.latent_dim))])
         pictures = self.generate(
             np.repeat(noise, CLASSES, axis=0), np.tile(np.eye(CLASSES), (3, 1))
         )
-        sheet = Image.fromarray(digit_sheet(pictures.reshape(3, CLASSES, 28, 28), gap=2))
-        return png(sheet.resize((3 * sheet.width, 3 * sheet.height), Image.Resampling.NEAREST), 16)
+        return digit_table(pictures.reshape(3, CLASSES, 28, 28), columns=range(CLASSES))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
+from .base import CourseWidget, Number, within
 from .listen import spectrogram_picture
-from .pack import pack
+from .pack import Net, pack
 
 NOISES = ("white", "pink", "hum", "clicks", "babble")
 MAX_CLIPS = 6
@@ -34,14 +34,13 @@ class Denoise(CourseWidget, front="denoise.js"):
     `widget.noise` and `widget.snr` (dB) follow the page and can be set.
     """
 
-    _spec = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _net = Net()
     _settings = t.Dict().tag(sync=True)
     _clips = t.Bytes().tag(sync=True)
     _names = t.List(t.Unicode()).tag(sync=True)
     clip = t.Int(0).tag(sync=True)
     noise = t.Enum(NOISES, "white").tag(sync=True)
-    snr = t.Float(0).tag(sync=True)
+    snr = Number(0, min=-5, max=20).tag(sync=True)
     alt = (
         "Three spectrograms of the same words, one below the other: noisy, enhanced by the "
         "network, and clean."
@@ -70,17 +69,14 @@ class Denoise(CourseWidget, front="denoise.js"):
             raise ValueError("clips and babble must be of one length, (samples,) each")
         if window < 4 or window & (window - 1) or not 1 <= hop <= window // 2 or samples < window:
             raise ValueError("window must be a power of two, hop at most half, clips longer")
-        packed = b"".join(mu_law(c).tobytes() for c in (*clips, babble))
-        shape = (window + 2, 1 + samples // hop)
-        spec, weights = pack(net, shape, dtype)
-        if spec["output"] != shape[0] // 2 * shape[1]:
-            raise ValueError(f"the net must give a mask of {shape[0] // 2} bins")
+        speech = b"".join(mu_law(c).tobytes() for c in (*clips, babble))
+        bins, frames = window // 2 + 1, 1 + samples // hop
+        mask = pack(net, (2 * bins, frames), dtype, outputs=bins * frames)
         self._pictures = pictures
         super().__init__(
-            _spec=spec,
-            _weights=weights,
+            _net=mask,
             _settings={"window": window, "hop": hop, "samples": samples},
-            _clips=packed,
+            _clips=speech,
             _names=names,
             alt=alt,
             **chosen,
@@ -88,15 +84,7 @@ class Denoise(CourseWidget, front="denoise.js"):
 
     @t.validate("clip")
     def _check_clip(self, proposal):
-        if not 0 <= proposal["value"] < len(self._names):
-            raise t.TraitError(f"clip must be 0 to {len(self._names) - 1}")
-        return proposal["value"]
-
-    @t.validate("snr")
-    def _check_snr(self, proposal):
-        if not -5 <= proposal["value"] <= 20:
-            raise t.TraitError("snr must be -5 to 20 dB")
-        return proposal["value"]
+        return within(proposal, 0, len(self._names) - 1)
 
     def poster(self) -> bytes | None:
         """The given magnitudes below each other."""

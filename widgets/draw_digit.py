@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import io
-
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
-from .pack import pack
-from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
+from utils import plots
+
+from .base import CourseWidget, within
+from .latent import PIXELS, frozen
+from .pack import Net, pack
+from .pictures import SIDE, DigitImage, Examples, as_bytes, as_examples, as_labels, pack_grey
+from .posters import digit_sheet
 
 
-class DrawDigit(CourseWidget, front="draw_digit.js"):
+class DrawDigit(Examples, CourseWidget, front="draw_digit.js"):
     """Draw a digit, or take a test digit, and see what a net makes of it.
 
     model
@@ -31,13 +32,10 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     page computes its probabilities from the packed weights, `widget.probabilities` from the model.
     """
 
-    _net = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
+    _net = Net()
     _neighbours = t.Bytes().tag(sync=True)
     _neighbour_labels = t.List(t.Int()).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     example = t.Int(-1).tag(sync=True)
     alt = (
         "Draw a digit and a small net says which one it is. The picture shows test digits, "
@@ -55,10 +53,7 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        spec, weights = pack(model, (SIDE * SIDE,), dtype)
-        if spec["output"] != 10 or spec["layers"][-1]["op"] == "softmax":
-            raise ValueError("the model must end in ten logits, without a softmax")
-        self._model = copy.deepcopy(model).cpu().eval()
+        self._model = frozen(model)
         self._pictures = as_bytes(examples, "examples")
         if (neighbours is None) != (neighbour_labels is None):
             raise ValueError("neighbours and neighbour_labels go together")
@@ -70,10 +65,8 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
                 neighbour_labels, "neighbour_labels", len(pictures)
             )
         super().__init__(
-            _net=spec,
-            _weights=weights,
-            _examples=self._pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(self._pictures)),
+            _net=pack(model, (PIXELS,), dtype, name="model", outputs=10, logits=True),
+            **as_examples(self._pictures, example_labels),
             image=self._pictures[0],
             example=0,
             alt=alt,
@@ -88,15 +81,13 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
     def _classify(self, images: np.ndarray) -> np.ndarray:
         import torch
 
-        pixels = torch.from_numpy(np.array(images, dtype="f4").reshape(-1, SIDE * SIDE))
+        pixels = torch.from_numpy(np.array(images, dtype="f4").reshape(-1, PIXELS))
         with torch.inference_mode():
             return torch.softmax(self._model(pixels).float(), dim=1).numpy()
 
     @t.validate("example")
     def _check_example(self, proposal):
-        if not -1 <= proposal["value"] < len(self._pictures):
-            raise t.TraitError(f"example must be -1, or 0 to {len(self._pictures) - 1}")
-        return proposal["value"]
+        return within(proposal, -1, len(self._pictures) - 1)
 
     @t.observe("example")
     def _show_example(self, change):
@@ -113,45 +104,22 @@ class DrawDigit(CourseWidget, front="draw_digit.js"):
 
     def poster(self) -> bytes:
         """Up to six examples, each beside the three most probable answers."""
-        pictures = self._pictures[:6]
-        return poster(
-            pictures, self._example_labels[:6], self._classify(pictures / np.float32(255))
-        )
-
-
-# ---- the static picture -----------------------------------------------------------------------
-
-GROUND, TEXT, MUTED = (250, 250, 248), (28, 32, 38), (96, 104, 116)
-PAPER, TRACK, BAR, BEST = (12, 16, 23), (228, 230, 233), (146, 154, 166), (40, 115, 216)
-
-
-def poster(images: np.ndarray, labels: list[int], probabilities: np.ndarray) -> bytes:
-    """A PNG with digits in rows of three, each beside its three highest probabilities as bars."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    cell_width, cell_height, tile = 400, 176, 140
-    columns = 2 if len(images) == 4 else min(3, len(images))
-    rows = -(-len(images) // columns)
-    sheet = Image.new("RGB", (columns * cell_width + 20, rows * cell_height + 24), GROUND)
-    pen = ImageDraw.Draw(sheet)
-    font, small = ImageFont.load_default(22), ImageFont.load_default(17)
-    ramp = np.linspace(PAPER, (255, 255, 255), 256).round().astype(np.uint8)  # white on dark
-    for i, (image, label, p) in enumerate(zip(images, labels, probabilities)):
-        x, y = 28 + i % columns * cell_width, 28 + i // columns * cell_height
-        picture = Image.fromarray(ramp[image]).resize((tile, tile), Image.Resampling.NEAREST)
-        sheet.paste(picture, (x, y))
-        x += tile + 20
-        pen.text((x, y - 3), f"test digit, labelled {label}", MUTED, small)
-        for row, digit in enumerate(np.argsort(-p, kind="stable")[:3]):
-            top, colour = y + 34 + 38 * row, BEST if row == 0 else BAR
-            pen.text((x, top), str(digit), TEXT if row == 0 else MUTED, font)
-            if digit == label:  # boxed, as in the page
-                pen.rounded_rectangle((x - 6, top - 1, x + 17, top + 27), 5, outline=MUTED)
-            pen.rectangle((x + 24, top + 6, x + 124, top + 20), TRACK)
-            if round(100 * p[digit]):
-                pen.rectangle((x + 24, top + 6, x + 24 + round(100 * p[digit]), top + 20), colour)
-            text = "> 99 %" if 0.995 < p[digit] < 1 else f"{100 * p[digit]:.0f} %"
-            pen.text((x + 204, top), text, TEXT if row == 0 else MUTED, font, anchor="ra")
-    out = io.BytesIO()
-    sheet.quantize(64, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()
+        count = min(6, len(self._pictures))
+        columns = 2 if count in (2, 4) else min(3, count)
+        rows = -(-count // columns)
+        fig, ax = plots.figure(width=2.4 * columns, height=1.3 * rows)
+        likely = self._classify(self._pictures[:count] / np.float32(255))
+        for k, p in enumerate(likely):
+            x, y = 70 * (k % columns), 38 * (k // columns)
+            digit = digit_sheet(self._pictures[None, k : k + 1] / 255)
+            ax.imshow(digit, extent=(x, x + SIDE, y + SIDE, y))
+            ax.text(x, y - 2, f"test digit, labelled {self._example_labels[k]}", fontsize=9)
+            for row, answer in enumerate(np.argsort(-p, kind="stable")[:3]):
+                middle, colour = y + 5 + 9 * row, plots.BLUE if row == 0 else plots.GREY
+                ax.barh(middle, 15 * p[answer], 5, left=x + 37, color=colour)
+                share = "> 99 %" if 0.995 < p[answer] < 1 else f"{100 * p[answer]:.0f} %"
+                ax.text(x + 34, middle, answer, ha="right", va="center")
+                ax.text(x + 38 + 15 * p[answer], middle, share, va="center", fontsize=10)
+        ax.set(xlim=(0, 70 * columns), ylim=(38 * rows - 8, -8))
+        ax.axis("off")
+        return fig.png(32)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
+from utils import plots
+
+from .base import CourseWidget, Number
 from .pictures import as_bytes, as_labels, pack_grey
 
 WIDTH = 64  # units of each hidden layer
@@ -46,12 +48,12 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
 
     _images = t.Bytes().tag(sync=True)  # zlib, 16 levels of grey
     _labels = t.List(t.Int()).tag(sync=True)
-    depth = t.Int(20).tag(sync=True)
+    depth = t.Int(20, min=2, max=DEEPEST).tag(sync=True)
     activation = t.Enum(list(ACTIVATIONS), "tanh").tag(sync=True)
-    gain = t.Float(1.0).tag(sync=True)
+    gain = Number(1.0, min=GAINS[0], max=GAINS[1]).tag(sync=True)
     batch_norm = t.Bool(False).tag(sync=True)
     residual = t.Bool(False).tag(sync=True)
-    seed = t.Int(0).tag(sync=True)
+    seed = t.Int(0, min=0, max=2**16 - 1).tag(sync=True)
     alt = (
         "Depth, activation and weight scale of a deep network set the size of its gradients, layer "
         "by layer. The picture shows the size of the gradient against the layer for three scales."
@@ -73,40 +75,11 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
     @property
     def flow(self) -> dict[str, np.ndarray]:
         """What the page shows, see `flow` of this module."""
-        return flow(
-            self._x,
-            self._labels,
-            self.depth,
-            self.activation,
-            self.gain,
-            batch_norm=self.batch_norm,
-            residual=self.residual,
-            seed=self.seed,
-        )
-
-    @t.validate("depth")
-    def _check_depth(self, proposal):
-        if not 2 <= proposal["value"] <= DEEPEST:
-            raise t.TraitError(f"depth must be 2 to {DEEPEST}")
-        return proposal["value"]
-
-    @t.validate("gain")
-    def _check_gain(self, proposal):
-        low, high = GAINS
-        if not low <= proposal["value"] <= high:  # NaN, too
-            raise t.TraitError(f"gain must be {low:g} to {high:g}")
-        return proposal["value"]
-
-    @t.validate("seed")
-    def _check_seed(self, proposal):
-        if not 0 <= proposal["value"] < 2**16:
-            raise t.TraitError("seed must be 0 to 65535")
-        return proposal["value"]
+        names = ("depth", "activation", "gain", "batch_norm", "residual", "seed")
+        return flow(self._x, self._labels, **{name: getattr(self, name) for name in names})
 
     def poster(self) -> bytes:
         """Gradient against layer for the gain that is set, half of it, and one and a half of it."""
-        from utils import plots
-
         fig, ax = plots.figure(width=7.2, height=3.0)
         for share, colour in ((0.5, plots.BLUE), (1.0, plots.GREEN), (1.5, plots.RED)):
             gain = float(np.clip(share * self.gain, *GAINS))
@@ -115,7 +88,7 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
             ax.semilogy(layers, found["gradient"], color=colour, label=f"gain {gain:.2g}")
         ax.set(xlabel="layer", ylabel="gradient (root mean square)", title=self.activation)
         ax.legend()
-        return fig._repr_mimebundle_()[0]["image/png"]
+        return fig.png()
 
 
 def weights(seed: int, count: int) -> np.ndarray:

@@ -1,14 +1,12 @@
-"""What the two widgets of the latent space share: the trait `z`, encoding, decoding, sheets."""
+"""What the two widgets of the latent space share: the trait `z`, encoding, decoding."""
 
 from __future__ import annotations
 
 import copy
-import io
 
 import numpy as np
 import traitlets as t
 
-from .pack import pack
 from .pictures import SIDE
 
 PIXELS = SIDE * SIDE
@@ -18,6 +16,10 @@ class LatentPoint(t.TraitType):
     """A point of the latent space, float32 (`obj.latent_dim`,), read-only; travels as a list."""
 
     info_text = "one finite number per latent dimension"
+
+    def __init__(self):
+        super().__init__()
+        self.tag(sync=True, to_json=self.to_json, from_json=self.from_json)
 
     def validate(self, obj, value):
         try:
@@ -38,27 +40,21 @@ class LatentPoint(t.TraitType):
         return value
 
 
-def pack_decoder(decoder, latent_dim: int, dtype: str) -> tuple[dict, bytes]:
-    """`pack`, for a net from `latent_dim` values to 784 logits; ValueError for any other."""
-    spec, weights = pack(decoder, (latent_dim,), dtype)
-    if spec["output"] != PIXELS:
-        raise ValueError(f"the decoder gives {spec['output']} values, but must give 784 logits")
-    if spec["layers"][-1]["op"] in ("sigmoid", "softmax"):
-        raise ValueError("the decoder must end in logits: the page applies the sigmoid")
-    return spec, weights
-
-
 def frozen(net):
     """A copy in eval mode on the CPU, which later training does not touch."""
     return copy.deepcopy(net).cpu().eval()
 
 
-def decode(decoder, z) -> np.ndarray:
-    """Bernoulli means p(x = 1 | z), float32 (N, 28, 28) in [0, 1], for z of shape (N, dim)."""
+def decode(decoder, z, *told: float) -> np.ndarray:
+    """Bernoulli means p(x = 1 | z), float32 (N, 28, 28) in [0, 1], for z of shape (N, dim).
+
+    told: the condition of a decoder that takes one number.
+    """
     import torch
 
+    z = torch.from_numpy(np.array(z, dtype="f4"))
     with torch.inference_mode():
-        logits = decoder(torch.from_numpy(np.array(z, dtype="f4")))
+        logits = decoder(z, *(torch.full((len(z), 1), float(value)) for value in told))
         return torch.sigmoid(logits.float()).reshape(-1, SIDE, SIDE).numpy()
 
 
@@ -70,27 +66,3 @@ def encode(encoder, images) -> np.ndarray:
     with torch.inference_mode():
         output = encoder(torch.from_numpy(np.array(images, dtype="f4").reshape(-1, PIXELS)))
         return output.float().chunk(2, dim=1)[0].numpy()
-
-
-# ---- static pictures --------------------------------------------------------------------------
-
-PAPER = np.array((12, 16, 23))  # the ground of every picture of a digit
-
-
-def digit_sheet(pictures: np.ndarray, gap: int = 0) -> np.ndarray:
-    """Pictures (rows, columns, 28, 28) in [0, 1] as one RGB sheet, uint8, `gap` pixels apart."""
-    rows, columns = pictures.shape[:2]
-    room = np.pad(pictures, ((0, 0), (0, 0), (0, gap), (0, gap)), constant_values=np.nan)
-    sheet = room.transpose(0, 2, 1, 3).reshape(rows * (SIDE + gap), columns * (SIDE + gap))
-    sheet = sheet[: rows * (SIDE + gap) - gap, : columns * (SIDE + gap) - gap, None]
-    colours = np.where(np.isnan(sheet), 250, PAPER + sheet * (255 - PAPER))
-    return colours.round().astype(np.uint8)
-
-
-def png(sheet, colours: int) -> bytes:
-    """A PIL image as a small palette PNG."""
-    from PIL import Image
-
-    out = io.BytesIO()
-    sheet.quantize(colours, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-    return out.getvalue()

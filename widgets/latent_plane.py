@@ -5,22 +5,18 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
+from utils import plots
+
 from .base import CourseWidget
-from .draw_digit import GROUND, MUTED, PAPER
-from .latent import LatentPoint, decode, digit_sheet, frozen, pack_decoder, png
-from .pack import pack
-from .pictures import as_bytes, as_labels
+from .latent import LatentPoint, decode, frozen
+from .pack import Net, pack
+from .pictures import Examples, as_bytes, as_examples, as_labels
+from .posters import digit_sheet
 
 GRID = 12  # decoded digits along each side of the static picture
-# Okabe & Ito's hues (2008) and three more, all light enough for the dark ground. Each code is drawn
-# as its numeral, so that no reader depends on them.
-COLOURS = [
-    *("#56b4e9", "#f5a623", "#2ec4a0", "#f0e442", "#7aa2ff"),
-    *("#ff8a5c", "#e79ac4", "#d5dae2", "#b79cff", "#a8d65c"),
-]
 
 
-class LatentPlane(CourseWidget, front="latent_plane.js"):
+class LatentPlane(Examples, CourseWidget, front="latent_plane.js"):
     """A map of a two-dimensional latent space, with the codes of test images and a point to move.
 
     decoder
@@ -45,18 +41,14 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
     """
 
     latent_dim = 2
-    _decoder = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
-    _encoder = t.Dict().tag(sync=True)  # empty: there is none
-    _encoder_weights = t.Bytes().tag(sync=True)
+    _decoder = Net()
+    _encoder = Net()
     _codes = t.Bytes().tag(sync=True)  # int16, in steps of _code_step
     _code_step = t.Float().tag(sync=True)
     _labels = t.Bytes().tag(sync=True)  # uint8
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _extent = t.Float().tag(sync=True)
-    _colours = t.List(t.Unicode(), COLOURS).tag(sync=True)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    _colours = t.List(t.Unicode(), plots.DIGITS).tag(sync=True)
+    z = LatentPoint()
     alt = (
         "Move a point across the latent plane and the decoder draws a digit. The picture shows the "
         "codes of test images, each as its numeral, beside digits decoded from a grid of points."
@@ -75,7 +67,6 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        spec, weights = pack_decoder(decoder, 2, dtype)
         codes = np.asarray(codes, dtype=float)
         if codes.ndim != 2 or codes.shape[1] != 2 or not len(codes):
             raise ValueError(f"codes has shape {codes.shape}, but must be (M, 2)")
@@ -91,16 +82,12 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
         traits = {}
         if encoder is not None:
             pictures = as_bytes(examples, "examples")
-            traits["_examples"] = pictures.tobytes()
-            traits["_example_labels"] = as_labels(example_labels, "example_labels", len(pictures))
-            traits["_encoder"], traits["_encoder_weights"] = pack(encoder, (784,), dtype)
-            if traits["_encoder"]["output"] != 4:
-                raise ValueError("the encoder must give four numbers: two means, two log-variances")
+            traits = as_examples(pictures, example_labels)
+            traits["_encoder"] = pack(encoder, (784,), dtype, name="encoder", outputs=4)
         step = max(np.abs(codes).max(), 1e-6) / 32767
         self._decoder_net = frozen(decoder)
         super().__init__(
-            _decoder=spec,
-            _decoder_weights=weights,
+            _decoder=pack(decoder, (2,), dtype, name="decoder", outputs=784, logits=True),
             _codes=np.rint(codes / step).astype("<i2").tobytes(),
             _code_step=float(step),
             _labels=bytes(as_labels(labels, "labels", len(codes))),
@@ -117,25 +104,20 @@ class LatentPlane(CourseWidget, front="latent_plane.js"):
 
     def poster(self) -> bytes:
         """The codes as numerals, beside digits decoded from a grid over the same square."""
-        from PIL import Image, ImageDraw, ImageFont
-
-        side, margin, head = 16 * 36, 24, 44
-        sheet = Image.new("RGB", (2 * side + 3 * margin, side + head + margin), GROUND)
-        pen = ImageDraw.Draw(sheet)
-        font, small = ImageFont.load_default(17), ImageFont.load_default(14)
-        pad = Image.new("RGB", (side, side), PAPER)
-        marks = ImageDraw.Draw(pad)
-        codes = self._code_step * np.frombuffer(self._codes, "<i2").reshape(-1, 2)
-        for (x, y), label in zip(codes / self._extent, self._labels):
-            place = ((1 + x) * side / 2, (1 - y) * side / 2)
-            marks.text(place, str(label), COLOURS[label], small, anchor="mm")
         middles = (2 * np.arange(GRID) + 1 - GRID) / GRID * self._extent
         grid = np.stack(np.meshgrid(middles, -middles), axis=-1).reshape(-1, 2)
         digits = decode(self._decoder_net, grid).reshape(GRID, GRID, 28, 28)
-        drawn = Image.fromarray(digit_sheet(digits)).resize((side, side), Image.Resampling.BILINEAR)
-        titles = (f"codes of {len(codes):,} test images", "decoded from a grid of points")
-        for k, (title, picture) in enumerate(zip(titles, (pad, drawn))):
-            left = margin + k * (side + margin)
-            pen.text((left, 14), title, MUTED, font)
-            sheet.paste(picture, (left, head))
-        return png(sheet, 64)
+        codes = self._code_step * np.frombuffer(self._codes, "<i2").reshape(-1, 2)
+        labels = np.frombuffer(self._labels, np.uint8)
+        fig, (left, right) = plots.figure(1, 2, width=7.2, height=3.8)
+        for digit, colour in enumerate(plots.DIGITS):
+            chosen = codes[labels == digit]
+            left.scatter(*chosen.T, s=14, color=colour, marker=f"${digit}$", linewidths=0)
+        limits = (-self._extent, self._extent)
+        left.set(xlim=limits, ylim=limits, aspect="equal", facecolor=plots.DARK)
+        left.set_title(f"codes of {len(codes):,} test images")
+        right.imshow(digit_sheet(digits, gap=0), extent=(*limits, *limits))
+        right.set_title("decoded from a grid of points")
+        for ax in (left, right):
+            ax.set(xticks=[], yticks=[])
+        return fig.png()

@@ -6,15 +6,15 @@ import numpy as np
 import traitlets as t
 
 from .base import CourseWidget
-from .draw_digit import GROUND, MUTED, TEXT
-from .latent import LatentPoint, decode, digit_sheet, encode, frozen, pack_decoder, png
-from .pack import pack
-from .pictures import DigitImage, as_bytes, as_labels
+from .latent import LatentPoint, decode, encode, frozen
+from .pack import Net, pack
+from .pictures import DigitImage, Examples, as_bytes, as_examples
+from .posters import digit_table
 
 ACTIVE_KL = 0.05  # nats: a dimension with less says next to nothing about its image
 
 
-class LatentTraversal(CourseWidget, front="latent_traversal.js"):
+class LatentTraversal(Examples, CourseWidget, front="latent_traversal.js"):
     """Encode a digit, then move along one latent dimension at a time and see it change.
 
     encoder, decoder
@@ -37,16 +37,12 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
     with the packed weights, `widget.code` and `widget.decoded` with the model itself.
     """
 
-    _encoder = t.Dict().tag(sync=True)
-    _encoder_weights = t.Bytes().tag(sync=True)
-    _decoder = t.Dict().tag(sync=True)
-    _decoder_weights = t.Bytes().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
+    _encoder = Net()
+    _decoder = Net()
     _active = t.List(t.Int()).tag(sync=True)  # the dimensions with a slider, largest KL first
     _kl = t.List(t.Float()).tag(sync=True)  # nats, in the same order
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
-    z = LatentPoint().tag(sync=True, to_json=LatentPoint.to_json, from_json=LatentPoint.from_json)
+    image = DigitImage()
+    z = LatentPoint()
     alt = (
         "Sliders for the dimensions of the latent space, and the digit that the decoder draws. The "
         "picture shows one row per dimension: the digits decoded as it goes from -3 to 3."
@@ -64,14 +60,13 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         dtype: str = "i8",
         alt: str | None = None,
     ):
-        encoder_spec, encoder_weights = pack(encoder, (784,), dtype)
-        if encoder_spec["output"] % 2:
-            raise ValueError(
-                f"the encoder gives {encoder_spec['output']} numbers, "
-                "but must give as many log-variances as means"
-            )
-        self.latent_dim = encoder_spec["output"] // 2
-        decoder_spec, decoder_weights = pack_decoder(decoder, self.latent_dim, dtype)
+        packed_encoder = pack(encoder, (784,), dtype)
+        self.latent_dim, odd = divmod(packed_encoder["spec"]["output"], 2)
+        if odd:
+            raise ValueError("the encoder must give as many log-variances as means")
+        packed_decoder = pack(
+            decoder, (self.latent_dim,), dtype, name="decoder", outputs=784, logits=True
+        )
         kl = np.asarray(kl_per_dim, dtype=float)
         if kl.shape != (self.latent_dim,):
             raise ValueError(f"kl_per_dim has shape {kl.shape}, not ({self.latent_dim},)")
@@ -81,12 +76,9 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         self._encoder_net, self._decoder_net = frozen(encoder), frozen(decoder)
         order = _by_kl(kl, active)
         super().__init__(
-            _encoder=encoder_spec,
-            _encoder_weights=encoder_weights,
-            _decoder=decoder_spec,
-            _decoder_weights=decoder_weights,
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            _encoder=packed_encoder,
+            _decoder=packed_decoder,
+            **as_examples(pictures, example_labels),
             _active=order,
             _kl=[round(float(kl[k]), 4) for k in order],
             image=pictures[0],
@@ -113,8 +105,6 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
 
     def poster(self) -> bytes:
         """Up to eight dimensions in rows: the first example's code, and that dimension moved."""
-        from PIL import Image, ImageDraw, ImageFont
-
         values = np.linspace(-3, 3, 9)
         rows = self._active[:8]
         code = encode(self._encoder_net, np.frombuffer(self._examples, np.uint8, 784) / 255)[0]
@@ -122,22 +112,9 @@ class LatentTraversal(CourseWidget, front="latent_traversal.js"):
         for row, dim in enumerate(rows):
             points[row, :, dim] = values
         digits = decode(self._decoder_net, points.reshape(-1, self.latent_dim))
-        strips = digit_sheet(digits.reshape(len(rows), len(values), 28, 28), gap=2)
-        strips = Image.fromarray(strips)
-        strips = strips.resize((2 * strips.width, 2 * strips.height), Image.Resampling.NEAREST)
-        left, top = 190, 50
-        size = (left + strips.width + 24, top + strips.height + 24)
-        sheet = Image.new("RGB", size, GROUND)
-        sheet.paste(strips, (left, top))
-        pen = ImageDraw.Draw(sheet)
-        font, small = ImageFont.load_default(18), ImageFont.load_default(15)
-        for column, value in enumerate(values):
-            pen.text((left + 28 + 60 * column, 32), f"{value:g}", MUTED, small, anchor="mm")
-        for row, (dim, nats) in enumerate(zip(rows, self._kl)):
-            middle = top + 28 + 60 * row
-            pen.text((28, middle), f"z[{dim}]", TEXT, font, anchor="lm")
-            pen.text((left - 16, middle), f"{nats:.2f} nats", MUTED, small, anchor="rm")
-        return png(sheet, 64)
+        names = [f"z[{dim}], {nats:.2f} nats" for dim, nats in zip(rows, self._kl)]
+        digits = digits.reshape(len(rows), len(values), 28, 28)
+        return digit_table(digits, names, [f"{value:g}" for value in values])
 
 
 def _by_kl(kl: np.ndarray, active) -> list[int]:

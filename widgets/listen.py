@@ -6,7 +6,8 @@ import io
 
 import numpy as np
 import traitlets as t
-from PIL import Image
+
+from utils import plots
 
 from .base import CourseWidget
 
@@ -78,20 +79,15 @@ class Listen(CourseWidget, front="listen.js"):
 
 def spectrogram_picture(magnitudes: dict[str, np.ndarray]) -> bytes:
     """PNG of spectrograms, name -> (bins, frames), below each other; 60 dB from dark to bright."""
-    from ..plots import figure
-
-    fig, axes = figure(len(magnitudes), 1, width=7.2, height=1.6 * len(magnitudes), squeeze=False)
+    rows = len(magnitudes)
+    fig, axes = plots.figure(rows, width=7.2, height=1.6 * rows, squeeze=False)
     loudest = max(float(np.max(m)) for m in magnitudes.values())
     for ax, (name, magnitude) in zip(axes[:, 0], magnitudes.items()):
         level = 20 * np.log10(np.maximum(np.asarray(magnitude) / (loudest or 1), 1e-6))
         ax.imshow(level, origin="lower", aspect="auto", vmin=-60, vmax=0, cmap="magma")
         ax.set_title(name, loc="left")
         ax.axis("off")
-    picture, small = io.BytesIO(), io.BytesIO()
-    fig.savefig(picture, format="png", dpi=90)
-    # noise in full colour would make a large file
-    Image.open(picture).convert("RGB").quantize(16).save(small, format="png", optimize=True)
-    return small.getvalue()
+    return fig.png(16)  # noise in more colours would make a large file
 
 
 def _mp3(samples: np.ndarray) -> bytes:

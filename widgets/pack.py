@@ -1,4 +1,4 @@
-"""Turn a trained `torch.nn.Sequential` into `(spec, weights)`, which js/engine.js can run.
+"""Turn a trained `torch.nn.Sequential` into `{"spec": ..., "weights": ...}` for js/engine.js.
 
 `spec` is plain JSON: the layers in order, and where in `weights` each tensor lies. `weights` is one
 little-endian block in which every tensor starts on a multiple of 4 bytes.
@@ -12,8 +12,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import traitlets as t
 
 DTYPES = ("i8", "f16", "f32")
+
+
+class Net(t.Dict):
+    """A trait that holds a net as `pack` gives it, or {} for none; the page gets it as one value.
+
+    There it is what `makeNet` of js/engine.js takes: `makeNet(model.get("_net"))`.
+    """
+
+    def __init__(self):
+        super().__init__(per_key_traits={"spec": t.Dict(), "weights": t.Bytes()})
+        self.tag(sync=True)
 
 
 class _Net:
@@ -42,10 +54,10 @@ def _linear(net: _Net, m):
         raise ValueError(f"{m} follows an output of shape {net.shape}: put nn.Flatten() before it")
     if net.shape[0] != m.in_features:
         raise ValueError(f"{m} takes {m.in_features} values, but {net.shape[0]} arrive")
-    bias = np.zeros(m.out_features) if m.bias is None else _array(m.bias)
+    bias = np.zeros(m.out_features) if m.bias is None else as_array(m.bias)
     # "in" and "out" are for the front end; arrays become places in the block of bytes at the end
     net.add(
-        "dense", **{"in": m.in_features, "out": m.out_features, "w": _array(m.weight), "b": bias}
+        "dense", **{"in": m.in_features, "out": m.out_features, "w": as_array(m.weight), "b": bias}
     )
     net.shape = (m.out_features,)
 
@@ -68,7 +80,7 @@ def _conv(net: _Net, m):
         raise ValueError(f"{m} follows an output of shape {net.shape}: put nn.Unflatten before it")
     if net.shape[0] != m.in_channels:
         raise ValueError(f"{m} takes {m.in_channels} channels, but {net.shape[0]} arrive")
-    weight = _array(m.weight)
+    weight = as_array(m.weight)
     weight = weight.swapaxes(0, 1) if transposed else weight  # (out, in, ...)
     weight = weight[:, :, None] if flat else weight
     weight = np.moveaxis(weight, 1, 3) if transposed else weight  # (out, rows, columns, in)
@@ -84,7 +96,7 @@ def _conv(net: _Net, m):
     ]
     if min(size) < 1:
         raise ValueError(f"{m} leaves nothing of an input of shape {net.shape}")
-    bias = np.zeros(m.out_channels) if m.bias is None else _array(m.bias)
+    bias = np.zeros(m.out_channels) if m.bias is None else as_array(m.bias)
     net.add(
         "conv_transpose" if transposed else "conv",
         **{"in": [net.shape[0], *inputs], "out": [m.out_channels, *size]},
@@ -118,8 +130,10 @@ def _lstm(net: _Net, m):
         raise ValueError(f"{m}: only one layer, forward and with batch_first=True, can be packed")
     if len(net.shape) != 2 or net.shape[1] != m.input_size:
         raise ValueError(f"{m} takes (steps, {m.input_size}), but {net.shape} arrive")
-    bias = _array(m.bias_ih_l0) + _array(m.bias_hh_l0) if m.bias else np.zeros(4 * m.hidden_size)
-    weight = np.concatenate([_array(m.weight_ih_l0), _array(m.weight_hh_l0)], axis=1)
+    bias = (
+        as_array(m.bias_ih_l0) + as_array(m.bias_hh_l0) if m.bias else np.zeros(4 * m.hidden_size)
+    )
+    weight = np.concatenate([as_array(m.weight_ih_l0), as_array(m.weight_hh_l0)], axis=1)
     steps, hidden = net.shape[0], m.hidden_size
     net.add("lstm", steps=steps, inputs=m.input_size, hidden=hidden, w=weight, b=bias)
     net.shape = (steps, hidden)
@@ -139,12 +153,12 @@ def _batch_norm(net: _Net, m):
         raise ValueError(f"{m} keeps no running statistics, so its output depends on the batch")
     if m.num_features != len(last["b"]):
         raise ValueError(f"{m} takes {m.num_features} values, but {len(last['b'])} arrive")
-    gain = 1 / np.sqrt(_array(m.running_var) + m.eps)
+    gain = 1 / np.sqrt(as_array(m.running_var) + m.eps)
     if m.weight is not None:
-        gain = gain * _array(m.weight)
-    shift = 0 if m.bias is None else _array(m.bias)
+        gain = gain * as_array(m.weight)
+    shift = 0 if m.bias is None else as_array(m.bias)
     last["w"] = last["w"] * gain.reshape(-1, *[1] * (last["w"].ndim - 1))
-    last["b"] = (last["b"] - _array(m.running_mean)) * gain + shift
+    last["b"] = (last["b"] - as_array(m.running_mean)) * gain + shift
 
 
 def _film(net: _Net, m):
@@ -231,43 +245,11 @@ HANDLERS = {
 }
 
 
-# ---- bytes ------------------------------------------------------------------------------------
+# ---- the whole net, and its bytes ----------------------------------------------------------------
 
 
-class _Block:
-    """One block of bytes that grows tensor by tensor."""
-
-    def __init__(self):
-        self.data = bytearray()
-
-    def add(self, array: np.ndarray) -> int:
-        """Append an array; returns the offset at which it starts."""
-        offset = len(self.data)
-        self.data += np.ascontiguousarray(array).tobytes()
-        self.data += b"\0" * (-len(self.data) % 4)  # typed arrays must start on 4 bytes
-        return offset
-
-    def tensor(self, array: np.ndarray, dtype: str) -> dict:
-        """Append a tensor in one of the three formats; returns its entry in the spec."""
-        if dtype == "f32":
-            return {"dtype": "f32", "offset": self.add(array.astype("<f4")), "n": array.size}
-        if dtype == "f16":
-            return {"dtype": "f16", "offset": self.add(array.astype("<f2")), "n": array.size}
-        # i8: w ≈ scale · q with q in -127…127 and one scale per output unit (row)
-        rows = array.reshape(len(array), -1).astype("<f4")
-        scale = (np.abs(rows).max(axis=1) / np.float32(127)).astype("<f4")
-        scale[scale == 0] = 1
-        q = np.clip(np.rint(rows / scale[:, None]), -127, 127).astype(np.int8)
-        return {
-            "dtype": "i8",
-            "offset": self.add(q),
-            "n": array.size,
-            "rows": len(rows),
-            "scale_offset": self.add(scale),
-        }
-
-
-def _array(parameter) -> np.ndarray:
+def as_array(parameter) -> np.ndarray:
+    """A tensor as float64."""
     return parameter.detach().double().cpu().numpy()
 
 
@@ -297,8 +279,17 @@ def _layers(modules, shape: tuple[int, ...]) -> _Net:
     return packed
 
 
-def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, bytes]:
-    """Pack a `torch.nn.Sequential` for js/engine.js.
+def pack(
+    net,
+    input_shape: tuple[int, ...],
+    dtype: str = "i8",
+    *,
+    name: str = "net",
+    outputs: int | None = None,
+    logits: bool = False,
+    condition: int | None = None,
+) -> dict:
+    """Pack a `torch.nn.Sequential` for js/engine.js, as a value of the trait `Net`.
 
     net
         The layers listed in `HANDLERS`, nested Sequentials included. It is packed as it computes in
@@ -314,6 +305,9 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
     dtype
         How the weights travel: 'i8' (symmetric, one scale per output unit or channel), 'f16' or
         'f32'. Biases are always f32, and the browser computes in f32.
+    name, outputs, logits, condition
+        What the net must be, else the ValueError says it of `name`: how many numbers it gives,
+        whether they must be logits (no sigmoid or softmax at the end), how many it is told.
     """
     from torch import nn
 
@@ -331,9 +325,18 @@ def pack(net, input_shape: tuple[int, ...], dtype: str = "i8") -> tuple[dict, by
     packed = _layers(modules, shape)
     if conditional:
         _try_condition(net, modules, shape, packed.condition)
-    spec, block = packed.spec(), _Block()
+    spec, block = packed.spec(), bytearray()
+    if outputs not in (None, spec["output"]):
+        raise ValueError(f"the {name} gives {spec['output']} numbers, but must give {outputs}")
+    if logits and spec["layers"][-1]["op"] in ("sigmoid", "softmax"):
+        raise ValueError(f"the {name} must end in logits, without a {spec['layers'][-1]['op']}")
+    if condition not in (None, packed.condition):
+        raise ValueError(
+            f"the {name} must have FiLM layers told a condition of {condition}, "
+            f"not {packed.condition or 'none'}"
+        )
     _store_all(block, spec, dtype)
-    return spec, bytes(block.data)
+    return {"spec": spec, "weights": bytes(block)}
 
 
 def _try_condition(net, modules, shape: tuple[int, ...], condition_dim: int):
@@ -368,7 +371,7 @@ def _try_condition(net, modules, shape: tuple[int, ...], condition_dim: int):
         )
 
 
-def _store_all(block: _Block, spec: dict, dtype: str):
+def _store_all(block: bytearray, spec: dict, dtype: str):
     """Put the arrays of all layers into the block, and in the spec their places instead."""
     for number, layer in enumerate(spec["layers"]):
         for key, value in layer.items():
@@ -378,10 +381,28 @@ def _store_all(block: _Block, spec: dict, dtype: str):
                 _store_all(block, value, dtype)
 
 
-def _store(block: _Block, array: np.ndarray, dtype: str, number: int) -> dict:
+def _store(block: bytearray, array: np.ndarray, dtype: str, number: int) -> dict:
+    """Append a tensor in one of the three formats; returns its entry in the spec."""
     if not np.isfinite(array).all():
         raise ValueError(f"layer {number} has weights that are NaN or infinite")
     limit = np.finfo("f2" if dtype == "f16" else "f4").max
     if array.size and np.abs(array).max() > limit:
         raise ValueError(f"layer {number} has weights above {limit:g}, too large for {dtype}")
-    return block.tensor(array, dtype)
+    if dtype != "i8":
+        values = array.astype("<f2" if dtype == "f16" else "<f4")
+        return {"dtype": dtype, "offset": _append(block, values), "n": array.size}
+    # w ≈ scale · q with q in -127…127 and one scale per output unit (row)
+    rows = array.reshape(len(array), -1).astype("<f4")
+    scale = (np.abs(rows).max(axis=1) / np.float32(127)).astype("<f4")
+    scale[scale == 0] = 1
+    q = np.clip(np.rint(rows / scale[:, None]), -127, 127).astype(np.int8)
+    entry = {"dtype": "i8", "offset": _append(block, q), "n": array.size, "rows": len(rows)}
+    return {**entry, "scale_offset": _append(block, scale)}
+
+
+def _append(block: bytearray, array: np.ndarray) -> int:
+    """Append an array; returns the offset at which it starts, a multiple of 4."""
+    offset = len(block)
+    block += np.ascontiguousarray(array).tobytes()
+    block += b"\0" * (-len(block) % 4)  # typed arrays must start on 4 bytes
+    return offset

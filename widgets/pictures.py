@@ -39,6 +39,19 @@ def as_labels(labels, name: str, count: int) -> list[int]:
     return [int(v) for v in array]
 
 
+class Examples(t.HasTraits):
+    """The test digits of a widget that a reader can pick from; `as_examples` makes the values."""
+
+    _examples = t.Bytes().tag(sync=True)
+    _example_labels = t.List(t.Int()).tag(sync=True)
+
+
+def as_examples(images: np.ndarray, labels) -> dict:
+    """What an `Examples` widget is made with: pictures as `as_bytes` gives them, and labels."""
+    labels = as_labels(labels, "example_labels", len(images))
+    return {"_examples": images.tobytes(), "_example_labels": labels}
+
+
 def pack_grey(images: np.ndarray) -> bytes:
     """16 levels of grey, two pixels a byte, zlib: about 95 bytes for an MNIST digit."""
     levels = np.rint(images.reshape(-1) / 17).astype(np.uint8)
@@ -49,6 +62,10 @@ class DigitImage(t.TraitType):
     """A picture of shape (28, 28) in steps of 1/255, read-only; it travels as 784 bytes."""
 
     info_text = "28 x 28 numbers in [0, 1]"
+
+    def __init__(self):
+        super().__init__()
+        self.tag(sync=True, to_json=self.to_json, from_json=self.from_json)
 
     def validate(self, obj, value):
         try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
+from utils import plots
+
 from .base import CourseWidget
-from .pack import pack
-from .pictures import SIDE, DigitImage, as_bytes, as_labels, pack_grey
+from .pack import Net, as_array, pack
+from .pictures import SIDE, DigitImage, Examples, as_bytes, as_examples, as_labels, pack_grey
 
 PIXELS = SIDE * SIDE
 
 
-class RankDial(CourseWidget, front="rank_dial.js"):
+class RankDial(Examples, CourseWidget, front="rank_dial.js"):
     """Choose the rank of each layer of a factorised net; the page runs it, truncated.
 
     model
@@ -38,17 +40,14 @@ class RankDial(CourseWidget, front="rank_dial.js"):
     the digit shown, `widget.probabilities` what the truncated model makes of it.
     """
 
-    _net = t.Dict().tag(sync=True)
-    _weights = t.Bytes().tag(sync=True)
+    _net = Net()
     _spectra = t.List().tag(sync=True)
     _curve = t.List().tag(sync=True)
     _full = t.List(t.Float()).tag(sync=True)  # parameters, accuracy
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     _judges = t.Bytes().tag(sync=True)  # zlib, 16 levels of grey
     _judge_labels = t.List(t.Int()).tag(sync=True)
     ranks = t.List(t.Int()).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     alt = (
         "A slider for the rank of each layer of a network, and what the truncated network still "
         "knows. The picture shows test accuracy against rank."
@@ -84,18 +83,15 @@ class RankDial(CourseWidget, front="rank_dial.js"):
             raise ValueError("curve: at least two (rank, accuracy) pairs, in order of rank")
         if not all(0 <= a <= 1 for _, a in curve) or not 0 <= full_accuracy <= 1:
             raise ValueError("accuracies must lie in [0, 1]")
-        spec, weights = pack(model, (PIXELS,), dtype)
         pictures, judges = as_bytes(examples, "examples"), as_bytes(judges, "judges")
         if len(judges) > 400:
             raise ValueError(f"{len(judges)} judges are too many for the page: at most 400")
         super().__init__(
-            _net=spec,
-            _weights=weights,
+            _net=pack(model, (PIXELS,), dtype),
             _spectra=spectra,
             _curve=curve,
             _full=[int(full_parameters), float(full_accuracy)],
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            **as_examples(pictures, example_labels),
             _judges=pack_grey(judges),
             _judge_labels=as_labels(judge_labels, "judge_labels", len(judges)),
             ranks=[self._most if rank is None else int(rank)] * len(self._pairs),
@@ -131,8 +127,6 @@ class RankDial(CourseWidget, front="rank_dial.js"):
 
     def poster(self) -> bytes:
         """Test accuracy against rank, as measured."""
-        from utils import plots
-
         fig, ax = plots.figure(width=7.2, height=3.0)
         rank, accuracy = np.array(self._curve).T
         ax.semilogx(rank, 100 * accuracy, "o-")
@@ -141,7 +135,7 @@ class RankDial(CourseWidget, front="rank_dial.js"):
         ax.set(xlabel="rank of every layer", ylabel="test digits right (%)")
         ax.set_xticks(rank, [f"{int(r)}" for r in rank])
         ax.minorticks_off()
-        return fig._repr_mimebundle_()[0]["image/png"]
+        return fig.png()
 
 
 def _factors(model):
@@ -155,10 +149,8 @@ def _factors(model):
         )
     arrays = []
     for m in (m for m in layers if type(m).__name__ == "Linear"):
-        bias = (
-            np.zeros(m.out_features) if m.bias is None else m.bias.detach().double().cpu().numpy()
-        )
-        arrays.append((m.weight.detach().double().cpu().numpy(), bias))
+        bias = np.zeros(m.out_features) if m.bias is None else as_array(m.bias)
+        arrays.append((as_array(m.weight), bias))
     pairs, last = list(zip(arrays[:-1:2], arrays[1:-1:2])), arrays[-1]
     if len({down[0].shape[0] for down, _ in pairs}) != 1:
         raise ValueError("all pairs must have the same number of components")

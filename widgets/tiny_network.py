@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .base import CourseWidget
+from utils import plots
+
+from .base import CourseWidget, Number
 
 STAGES = ("inputs", "a", "h", "z", "loss", "dz", "dv", "dh", "da", "dw", "dx")
 VALUES = ("x1", "x2", "w11", "w12", "w21", "w22", "b1", "b2", "v1", "v2", "c")
@@ -58,7 +60,7 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
     _target = t.Enum([0, 1]).tag(sync=True)
     stage = t.Int(0, min=0, max=len(STAGES) - 1).tag(sync=True)
     chosen = t.Enum(["", *VALUES], "").tag(sync=True)
-    nudge = t.Float(0.0, min=-0.5, max=0.5).tag(sync=True)
+    nudge = Number(0.0, min=-0.5, max=0.5).tag(sync=True)
     alt = (
         "A network of two inputs, two hidden units and one output. Every connection carries its "
         "weight and, below it, the derivative of the loss by that weight."
@@ -79,8 +81,6 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
 
     def poster(self) -> bytes:
         """The network with every value in black and every derivative in orange: PNG."""
-        from utils import plots
-
         f, d = self.numbers()
         places = {"x1": (0, 1), "x2": (0, 0), "a1": (1, 1), "a2": (1, 0), "z": (2, 0.5)}
         links = ("w11 x1 a1", "w12 x2 a1", "w21 x1 a2", "w22 x2 a2", "v1 a1 z", "v2 a2 z")
@@ -107,4 +107,4 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
         ax.set(xlim=(-0.25, 2.25), ylim=(-0.5, 1.25))
         ax.set_title(f"p {f['p']:.3f}, loss {f['loss']:.3f}; below each value its derivative")
         ax.axis("off")
-        return fig._repr_mimebundle_()[0]["image/png"]
+        return fig.png()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import traitlets as t
 
-from .pictures import DigitImage, as_bytes, as_labels
-from .training_digits import TrainsInPage
+from utils import plots
+
+from .base import Number
+from .pictures import DigitImage, Examples, as_bytes, as_examples
+from .training_digits import TrainsInPage, unpacked_digits
 
 ACTIVATIONS = ("relu", "tanh", "sigmoid")
 OPTIMIZERS = ("sgd", "momentum")
@@ -14,7 +17,7 @@ FAULTS = ("none", "sum", "half", "bias", "slope", "sign")
 HIDDEN, BATCHES = (0, 8, 16, 32, 64), (1, 8, 32, 128)
 
 
-class TrainDigits(TrainsInPage, front="train_digits.js"):
+class TrainDigits(Examples, TrainsInPage, front="train_digits.js"):
     """A network, 4,000 digits to train it on and 1,000 held out, in the reader's browser.
 
     examples, example_labels
@@ -39,14 +42,12 @@ class TrainDigits(TrainsInPage, front="train_digits.js"):
     hidden = t.Enum(HIDDEN, 32).tag(sync=True)
     activation = t.Enum(ACTIVATIONS, "relu").tag(sync=True)
     optimizer = t.Enum(OPTIMIZERS, "sgd").tag(sync=True)
-    rate = t.Float(0.1, min=0.001, max=10).tag(sync=True)
+    rate = Number(0.1, min=0.001, max=10).tag(sync=True)
     batch = t.Enum(BATCHES, 32).tag(sync=True)
     fault = t.Enum(FAULTS, "none").tag(sync=True)
     unit = t.Int(0, min=0, max=63).tag(sync=True)
-    image = DigitImage().tag(sync=True, to_json=DigitImage.to_json, from_json=DigitImage.from_json)
+    image = DigitImage()
     _options = t.Dict().tag(sync=True)
-    _examples = t.Bytes().tag(sync=True)
-    _example_labels = t.List(t.Int()).tag(sync=True)
     alt = (
         "Train a network on real digits. The picture shows the loss and the share of held-out "
         "digits read correctly over the steps of one training, and the weights that it found."
@@ -81,8 +82,7 @@ class TrainDigits(TrainsInPage, front="train_digits.js"):
         settings.setdefault("activation", activations[0])
         settings.setdefault("optimizer", optimizers[0])
         super().__init__(
-            _examples=pictures.tobytes(),
-            _example_labels=as_labels(example_labels, "example_labels", len(pictures)),
+            **as_examples(pictures, example_labels),
             _options={
                 "activations": list(activations),
                 "optimizers": list(optimizers),
@@ -100,10 +100,6 @@ class TrainDigits(TrainsInPage, front="train_digits.js"):
         """The curves and the weights of one such training, made with torch: PNG."""
         import torch
         from torch import nn
-
-        from utils import plots
-
-        from .training_digits import unpacked_digits
 
         (images, labels), (held_images, held_labels) = unpacked_digits()
         generator = torch.Generator().manual_seed(0)
@@ -130,4 +126,4 @@ class TrainDigits(TrainsInPage, front="train_digits.js"):
         weights = net[0].weight.detach().numpy().reshape(-1, 28, 28)[:20]
         plots.mosaic(axes[1], weights, columns=5, limit=float(np.abs(weights).max()) * 0.7)
         axes[1].set_title(f"The weights; {right[-1]:.0%} of held-out digits")
-        return fig._repr_mimebundle_()[0]["image/png"]
+        return fig.png()

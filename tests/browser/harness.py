@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import json
 
+from ipywidgets.widgets.widget import _remove_buffers
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -33,8 +35,9 @@ PAGE = """<!doctype html>
 
   const state = JSON.parse(document.getElementById("state").textContent);
   const unbase64 = (s) => new DataView(Uint8Array.from(atob(s), (c) => c.charCodeAt(0)).buffer);
-  for (const [key, value] of Object.entries(state)) {
-    if (value?.bytes !== undefined) state[key] = unbase64(value.bytes);
+  for (const { path, data } of state.buffers) {
+    const parent = path.slice(0, -1).reduce((node, key) => node[key], state);
+    parent[path.at(-1)] = unbase64(data);
   }
 
   let listeners = [];
@@ -65,12 +68,12 @@ PAGE = """<!doctype html>
 def write_page(folder, widget, name: str = "index.html"):
     """Write `name` and the module `widget.js` into `folder` from the widget's state."""
     esm, css = type(widget).front_end()
-    state = {}
-    for key, value in widget.get_state().items():
-        if isinstance(value, (bytes, memoryview)):
-            state[key] = {"bytes": base64.b64encode(value).decode("ascii")}
-        elif key not in ("_esm", "_css", "layout"):
-            state[key] = value
+    state, paths, buffers = _remove_buffers(widget.get_state())
+    state = {k: v for k, v in state.items() if k not in ("_esm", "_css", "layout")}
+    state["buffers"] = [
+        {"path": path, "data": base64.b64encode(data).decode("ascii")}
+        for path, data in zip(paths, buffers, strict=True)
+    ]
     text = json.dumps(state).replace("</", "<\\/")
     (folder / "widget.js").write_text(esm, "utf-8")
     (folder / name).write_text(PAGE.replace("$css", css).replace("$state", text), "utf-8")

@@ -27,7 +27,7 @@ class Residual(nn.Module):
 RUN = """
 async ([spec, weights, inputs, conditions]) => {
   const { makeNet } = await import("./engine.js");
-  const net = makeNet(spec, Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)));
+  const net = makeNet({ spec, weights: Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)) });
   return inputs.map((x, i) => {
     const told = conditions ? [Float32Array.from(conditions[i])] : [];
     const output = [...net.forward(Float32Array.from(x), ...told)];
@@ -48,7 +48,7 @@ def page(serve, open_page):
 
 
 def run(page, net, shape, inputs: np.ndarray, dtype="f32", conditions=None) -> list[dict]:
-    spec, weights = pack(net, shape, dtype)
+    spec, weights = pack(net, shape, dtype).values()
     text = base64.b64encode(weights).decode("ascii")
     told = None if conditions is None else conditions.tolist()
     return page.evaluate(RUN, [spec, text, inputs.reshape(len(inputs), -1).tolist(), told])
@@ -273,16 +273,16 @@ def test_a_net_that_is_told_a_condition(page, dtype):
         ("net.forward(x)", "takes 3 values as its condition, not 0"),
         ("net.forward(x, [1, 2])", "takes 3 values as its condition, not 2"),
         ("net.forward(x, [1, 2, NaN])", "value 2 of the condition is NaN"),
-        ("makeNet({ ...spec, condition: 0 }, bytes).forward(x)", "takes 3 values"),
+        ("makeNet({ spec: { ...spec, condition: 0 }, weights }).forward(x)", "takes 3 values"),
     ],
 )
 def test_a_condition_that_does_not_fit_is_an_error(page, call, message):
-    spec, weights = pack(conditional_decoder(), (16,), "f32")
+    spec, weights = pack(conditional_decoder(), (16,), "f32").values()
     text = page.evaluate(
-        f"""async ([spec, bytes]) => {{
+        f"""async ([spec, weights]) => {{
           const {{ makeNet }} = await import("./engine.js");
-          bytes = Uint8Array.from(bytes);
-          const net = makeNet(spec, bytes);
+          weights = Uint8Array.from(weights);
+          const net = makeNet({{ spec, weights }});
           const x = new Float32Array(16);
           try {{
             {call};
@@ -298,11 +298,12 @@ def test_a_condition_that_does_not_fit_is_an_error(page, call, message):
 )
 def test_a_convolutional_net_is_fast(page, make, shape, most):
     """Milliseconds a forward pass, median of 60; the nets take 1.3 and 2.4 M multiply-adds."""
-    spec, weights = pack(make().eval(), shape)
+    spec, weights = pack(make().eval(), shape).values()
     times = page.evaluate(
         """async ([spec, text]) => {
           const { makeNet } = await import("./engine.js");
-          const net = makeNet(spec, Uint8Array.from(atob(text), (c) => c.charCodeAt(0)));
+          const weights = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+          const net = makeNet({ spec, weights });
           const x = new Float32Array(spec.input).fill(0.5);
           const times = [];
           for (let k = 0; k < 80; k++) {
@@ -330,19 +331,19 @@ def test_a_convolutional_net_is_fast(page, make, shape, most):
         ("spec.layers[0].w.dtype = 'i4'", 'unknown dtype "i4"'),
         ("spec.input = 9", "takes 8 values, not 9"),
         ("spec.output = 4", "the net gives 3 values, not 4"),
-        ("bytes = bytes.slice(0, -8)", "Invalid typed array length"),
+        ("weights = weights.slice(0, -8)", "Invalid typed array length"),
     ],
 )
 def test_what_does_not_fit_is_an_error(page, change, message):
-    spec, weights = pack(nn.Sequential(nn.Linear(8, 3), nn.ReLU()), (8,), "f32")
+    spec, weights = pack(nn.Sequential(nn.Linear(8, 3), nn.ReLU()), (8,), "f32").values()
     text = page.evaluate(
-        f"""async ([spec, bytes]) => {{
+        f"""async ([spec, weights]) => {{
           const {{ makeNet }} = await import("./engine.js");
           let x = new Float32Array(8);
-          bytes = Uint8Array.from(bytes);
+          weights = Uint8Array.from(weights);
           try {{
             {change};
-            makeNet(spec, bytes).forward(x);
+            makeNet({{ spec, weights }}).forward(x);
           }} catch (error) {{ return error.message; }}
         }}""",
         [spec, list(weights)],
@@ -353,7 +354,7 @@ def test_what_does_not_fit_is_an_error(page, change, message):
 def test_bytes_at_an_odd_address(page):
     """A kernel's buffers arrive as a DataView somewhere in a larger message."""
     net = nn.Sequential(nn.Linear(8, 3))
-    spec, weights = pack(net, (8,), "f32")
+    spec, weights = pack(net, (8,), "f32").values()
     same = page.evaluate(
         """async ([spec, bytes]) => {
           const { makeNet } = await import("./engine.js");
@@ -361,7 +362,8 @@ def test_bytes_at_an_odd_address(page):
           shifted.set(bytes, 3);
           const view = new DataView(shifted.buffer, 3, bytes.length);
           const x = new Float32Array(8).fill(0.5);
-          const [a, b] = [view, Uint8Array.from(bytes)].map((w) => makeNet(spec, w).forward(x));
+          const run = (weights) => makeNet({ spec, weights }).forward(x);
+          const [a, b] = [run(view), run(Uint8Array.from(bytes))];
           return a.every((v, i) => v === b[i]);
         }""",
         [spec, list(weights)],

@@ -107,8 +107,8 @@ function planeKey(withDedicated) {
 // ---- the widget -----------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const encoder = makeNet(model.get("_encoder_net"), model.get("_encoder_weights"));
-  const decoder = makeNet(model.get("_decoder_net"), model.get("_decoder_weights"));
+  const encoder = makeNet(model.get("_encoder"));
+  const decoder = makeNet(model.get("_decoder"));
   const images = unstack(toBytes(model.get("_examples")));
   const labels = model.get("_example_labels");
   const curve = model.get("_curve");

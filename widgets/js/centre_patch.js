@@ -28,9 +28,9 @@ const lambdaText = (logLambda) => {
 };
 
 function render({ model, el }) {
-  const generator = makeNet(model.get("_generator"), model.get("_generator_weights"));
-  const shortcut = makeNet(model.get("_shortcut"), model.get("_shortcut_weights"));
-  const classifier = makeNet(model.get("_classifier"), model.get("_classifier_weights"));
+  const generator = makeNet(model.get("_generator"));
+  const shortcut = makeNet(model.get("_shortcut"));
+  const classifier = makeNet(model.get("_classifier"));
   const labels = model.get("_example_labels");
   const curve = model.get("_curve");
   const dim = generator.input - PATCH;

@@ -93,8 +93,8 @@ function patchDrawer(lstm, head, positions) {
 // ---- the widget -----------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const lstm = makeNet(model.get("_lstm"), model.get("_lstm_weights"));
-  const head = makeNet(model.get("_head"), model.get("_head_weights"));
+  const lstm = makeNet(model.get("_lstm"));
+  const head = makeNet(model.get("_head"));
   const drawer = patchDrawer(lstm, head, toFloats(model.get("_positions")));
   const labels = model.get("_example_labels");
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -13,7 +13,7 @@ const CLASSES = 10;
 const LARGEST = 4; // directions are moved by -4 to 4, standard deviations of the noise
 
 function render({ model, el }) {
-  const generator = makeNet(model.get("_generator"), model.get("_weights"));
+  const generator = makeNet(model.get("_generator"));
   const scale = model.get("_label_scale");
   const flat = toFloats(model.get("_directions"));
   const dim = generator.input - CLASSES;

@@ -39,7 +39,7 @@ function features({ bins, frames, re, im }) {
 
 function render({ model, el }) {
   const { window: size, hop, samples } = model.get("_settings");
-  const net = makeNet(model.get("_spec"), model.get("_weights"));
+  const net = makeNet(model.get("_net"));
   const names = model.get("_names");
   const all = fromMuLaw(toBytes(model.get("_clips")));
   const clips = names.map((_, k) => all.subarray(k * samples, (k + 1) * samples));

@@ -125,7 +125,7 @@ function layerSection(net, redraw) {
 // ---- the widget -----------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const net = makeNet(model.get("_net"), model.get("_weights"));
+  const net = makeNet(model.get("_net"));
   const labels = model.get("_example_labels");
 
   // What is shown. The image is what the net is fed, 784 bytes; it comes from strokes, from an example

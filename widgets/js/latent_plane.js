@@ -363,8 +363,8 @@ function votesInWords(votes, voters) {
 }
 
 function render({ model, el }) {
-  const decoder = makeNet(model.get("_decoder"), model.get("_decoder_weights"));
-  const encoder = model.get("_encoder").layers && makeNet(model.get("_encoder"), model.get("_encoder_weights"));
+  const decoder = makeNet(model.get("_decoder"));
+  const encoder = model.get("_encoder").spec && makeNet(model.get("_encoder"));
   const codes = unpackCodes(model);
   const means = classMeans(codes);
   const extent = model.get("_extent");

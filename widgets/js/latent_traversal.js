@@ -67,8 +67,8 @@ function dimensionRow({ rank, dim, kl, onMove }) {
 // ---- the widget -----------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const encoder = makeNet(model.get("_encoder"), model.get("_encoder_weights"));
-  const decoder = makeNet(model.get("_decoder"), model.get("_decoder_weights"));
+  const encoder = makeNet(model.get("_encoder"));
+  const decoder = makeNet(model.get("_decoder"));
   const labels = model.get("_example_labels");
   const kl = model.get("_kl");
   const active = model.get("_active");

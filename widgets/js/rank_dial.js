@@ -47,7 +47,7 @@ function keptShare(values, rank) {
 }
 
 async function render({ model, el }) {
-  const net = makeNet(model.get("_net"), model.get("_weights"));
+  const net = makeNet(model.get("_net"));
   const spectra = model.get("_spectra");
   const curve = model.get("_curve");
   const [fullParameters, fullAccuracy] = model.get("_full");

@@ -1,9 +1,9 @@
 // engine.js - the forward pass of a small net on typed arrays: no dependency, no fetch, no eval.
 //
-// `spec` and `bytes` come from widgets/pack.py:
-//   spec  = { input, output, layers: [{ op, ... }, ...] }, and for a net with FiLM layers `condition`,
-//           the length of the vector that tells them what to do
-//   bytes = all weights in one little-endian block; every tensor starts on a multiple of 4 bytes
+// A net comes from widgets/pack.py as one value, { spec, weights }:
+//   spec    = { input, output, layers: [{ op, ... }, ...] }, and for a net with FiLM layers `condition`,
+//             the length of the vector that tells them what to do
+//   weights = all of them in one little-endian block; every tensor starts on a multiple of 4 bytes
 //
 // To add a kind of layer, enter its forward pass in OPS under the `op` that pack.py gives it.
 
@@ -168,7 +168,7 @@ function convTranspose(layer, tensor, size) {
 
 /** Feature-wise linear modulation: its own small net makes scales and shifts from the condition. */
 function film(layer, tensor, size, buffer) {
-  const scalesAndShifts = makeNet(layer.net, buffer);
+  const scalesAndShifts = makeNet({ spec: layer.net, weights: buffer });
   const { features } = layer;
   checkSize(layer, features * Math.floor(size / features), size);
   function run(x, y, condition) {
@@ -184,7 +184,7 @@ function film(layer, tensor, size, buffer) {
 
 /** x + net(x). */
 function residual(layer, tensor, size, buffer) {
-  const inner = makeNet(layer.net, buffer);
+  const inner = makeNet({ spec: layer.net, weights: buffer });
   checkSize(layer, inner.input, size);
   checkSize(layer, inner.output, size);
   function run(x, y) {
@@ -287,8 +287,8 @@ const OPS = {
  *   activations[k]  what layer k of spec.layers gave in the last call
  *   layers[k]       that layer's { op, size, ... }, for "dense" with its weights W [out][in] and b
  */
-export function makeNet(spec, bytes) {
-  const buffer = toArrayBuffer(bytes);
+export function makeNet({ spec, weights }) {
+  const buffer = toArrayBuffer(weights);
   let size = spec.input;
   const layers = spec.layers.map((layer) => {
     if (!Object.hasOwn(OPS, layer.op)) throw new Error(`unknown layer "${layer.op}"`);
