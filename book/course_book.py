@@ -7,7 +7,7 @@
    declare the same constant twice (a SyntaxError on every page).
 4. MathJax is copied into the site from the pip package ``sphinx-mathjax-offline``.
 5. ``{course-results}`` tabulates the results that the committed notebooks recorded.
-6. Small repairs of the theme's HTML that accessibility needs and no setting offers.
+6. Small repairs of the HTML that accessibility and small screens need and no setting offers.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ NO_SCRIPT = (
     '<noscript><p class="course-note">This is a picture of an interactive figure: '
     "turn JavaScript on to use it.</p></noscript>"
 )
+
+SIZE = re.compile(r'style="width: (\d+)px; height: (\d+)px;"')  # docutils writes it into <img>
 
 # What a page needs of MathJax, 2 MB of the package's 17.  A missing TeX extension would stop all
 # the maths of a page, so the extensions are copied whole.
@@ -130,7 +132,7 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
 
 
 def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Take away what sphinx-thebe and docutils leave in a page, see the module's points 3 and 6."""
+    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 6."""
     context["css_files"] = [
         sheet
         for sheet in context.get("css_files", [])
@@ -143,6 +145,9 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
             .replace('<div role="list" class="citation-list">', '<div class="citation-list">')
             .replace(' role="doc-biblioentry"', "")
         )
+        # An inline height would beat the style sheet's "auto" and stretch a picture that is
+        # narrowed.  As attributes the two numbers only reserve the picture's place.
+        context["body"] = SIZE.sub(r'width="\1" height="\2"', context["body"])
 
 
 def copy_mathjax(app, exception) -> None:
