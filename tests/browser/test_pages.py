@@ -20,6 +20,17 @@ RATIOS = """() => [...document.images].filter((i) => i.checkVisibility()).map((i
     return [i.src.split("/").pop(), drawn * i.naturalHeight / i.naturalWidth];
 })"""
 
+# What is wider than its box: [what, how it is shown]. Not what is inside an interactive figure.
+WIDE = """() => [...document.querySelectorAll(".bd-main *")].filter((e) =>
+    e.clientWidth && e.scrollWidth > e.clientWidth + 4 && e.checkVisibility() &&
+    !e.closest(".course-widget, mjx-container") && getComputedStyle(e).display !== "inline"
+  ).map((e) => {
+    const flow = getComputedStyle(e).overflowX;
+    const what = `${e.tagName}.${e.className}: ${e.textContent.trim().slice(0, 60)}`;
+    const says = e.tabIndex === 0 && e.classList.contains("course-more");
+    return [what, flow === "visible" ? "all" : flow !== "auto" ? "cut" : says ? "scrolls" : "mute"];
+})"""
+
 
 @pytest.fixture(scope="module")
 def site(serve):
@@ -30,7 +41,7 @@ def site(serve):
 
 @pytest.fixture(scope="module")
 def looks(site, browser):
-    """`looks(name)`: what is measured of a page, by width. Each page is loaded once for all tests."""
+    """`looks(name)`: what is measured of a page, by width; a page is loaded once for all tests."""
     page = browser.new_page(reduced_motion="reduce")
     seen = {}
 
@@ -38,10 +49,18 @@ def looks(site, browser):
         if name not in seen:
             page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
             page.goto(f"{site}/{name}.html", wait_until="load")
+            page.wait_for_function(
+                "document.querySelectorAll('.math:not(:has(mjx-container))').length === 0"
+            )
             seen[name] = {}
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
-                seen[name][width] = {"ratios": page.evaluate(RATIOS)}
+                page.evaluate("new Promise(requestAnimationFrame).then(() => 0)")
+                seen[name][width] = {
+                    "ratios": page.evaluate(RATIOS),
+                    "wide": page.evaluate(WIDE),
+                    "sideways": page.evaluate("document.documentElement.scrollWidth - innerWidth"),
+                }
         return seen[name]
 
     yield looks
@@ -53,3 +72,20 @@ def test_no_picture_is_distorted(looks, name):
     for width, look in looks(name).items():
         wrong = [(file, ratio) for file, ratio in look["ratios"] if not 0.98 < ratio < 1.02]
         assert wrong == [], f"at {width} px"
+
+
+@pytest.mark.parametrize("name", book.pages())
+def test_nothing_is_cut_off_and_what_scrolls_says_so(looks, name):
+    for width, look in looks(name).items():
+        assert [what for what, how in look["wide"] if how in ("cut", "mute")] == [], (
+            f"at {width} px"
+        )
+        assert look["sideways"] <= 0, f"at {width} px"
+
+
+@pytest.mark.parametrize("place", [".cell_input", ".cell_output .stream"])
+def test_eighty_columns_need_no_scrollbar_on_a_laptop(site, open_page, place):
+    page, _ = open_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{site}/{book.chapter_pages()[0]}.html")
+    beyond = "p => { p.textContent = 'x'.repeat(80); return p.scrollWidth - p.clientWidth }"
+    assert page.locator(f"{place} pre").first.evaluate(beyond) <= 0
