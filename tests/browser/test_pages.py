@@ -3,10 +3,14 @@
 Each page is loaded once; then only the window changes its width.
 """
 
+import gzip
+
 import pytest
 
 from tests import book
 
+FIRST = ".course-widget >> nth=0"
+OPENINGS = ["intro", *book.chapter_pages()]  # the pages that open with a live figure
 WIDTHS = (320, 390, 768, 1280)  # CSS pixels
 
 # Each picture's drawn ratio over its natural one, without padding and borders.
@@ -89,3 +93,65 @@ def test_eighty_columns_need_no_scrollbar_on_a_laptop(site, open_page, place):
     page.goto(f"{site}/{book.chapter_pages()[0]}.html")
     beyond = "p => { p.textContent = 'x'.repeat(80); return p.scrollWidth - p.clientWidth }"
     assert page.locator(f"{place} pre").first.evaluate(beyond) <= 0
+
+
+@pytest.mark.parametrize("name", OPENINGS)
+def test_a_page_opens_with_its_live_figure(site, open_page, name):
+    """Soon, in place of the picture, with the model of a figure further down."""
+    page, net = open_page(viewport={"width": 1280, "height": 900})
+    page.add_init_script(
+        """addEventListener("DOMContentLoaded", () => {
+            const slot = document.querySelector(".course-widget");
+            new MutationObserver(() => {
+                if (slot.dataset.state === "ready") window.readyAt ??= performance.now();
+            }).observe(slot, { attributes: true });
+        });"""
+    )
+    page.goto(f"{site}/{name}.html", wait_until="load")
+    ready = page.wait_for_function("window.readyAt").json_value()
+    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
+    print(f"{name}: {ready - loaded:.0f} ms")
+    assert ready - loaded <= 3000
+    assert not page.locator(f"{FIRST} >> .course-poster img").is_visible()
+    first, *others = page.eval_on_selector_all(
+        ".course-widget", "slots => slots.map((s) => s.dataset.model)"
+    )
+    assert name == "intro" or first in others
+    ids = page.eval_on_selector_all("[id]", "all => all.map((e) => e.id)")
+    assert len(ids) == len(set(ids))
+    net.assert_clean()
+
+
+def test_both_views_of_a_figure_stay_in_step(site, open_page):
+    page, net = open_page()
+    page.goto(f"{site}/{book.chapter_pages()[0]}.html#the-result-first")
+    for n in (0, 1):  # each starts when it is near
+        page.locator(".course-widget").nth(n).scroll_into_view_if_needed()
+        page.wait_for_selector(f'.course-widget[data-state="ready"] >> nth={n}')
+    pixels = "() => [...document.querySelectorAll('.course-widget')].map((slot) => "
+    pixels += "slot.querySelector('canvas').toDataURL())"
+    before = page.evaluate(pixels)
+    page.locator(".course-widget").nth(0).get_by_role("button", name="Next test digit").click()
+    page.wait_for_function(
+        f"before => ({pixels})().every((picture, i) => picture !== before[i])", arg=before
+    )
+    net.assert_clean()
+
+
+def test_on_paper_a_figure_is_its_picture_and_nothing_is_folded(site, open_page):
+    page, net = open_page(viewport={"width": 794, "height": 1123})  # A4
+    page.goto(f"{site}/{book.chapter_pages()[0]}.html#the-result-first")
+    page.wait_for_selector('.course-widget[data-state="ready"]')
+    page.emulate_media(media="print")
+    assert page.locator(f"{FIRST} >> .course-poster img").is_visible()
+    assert not page.locator(f"{FIRST} >> canvas").first.is_visible()
+    folded = page.locator(".bd-article details:not(.course-widget *) > :not(summary)")
+    assert folded.count() and all(part.is_visible() for part in folded.all())
+    net.assert_clean()
+
+
+@pytest.mark.parametrize("name", book.pages())
+def test_a_page_is_light(name):
+    size = len(gzip.compress((book.built() / f"{name}.html").read_bytes(), 6))
+    print(f"{name}: {size / 1000:.0f} kB")
+    assert size <= 900_000
