@@ -9,7 +9,8 @@
    declare the same constant twice (a SyntaxError on every page).
 4. MathJax is copied into the site from the pip package ``sphinx-mathjax-offline``.
 5. ``{course-results}`` tabulates the results that the committed notebooks recorded.
-6. Small repairs of the HTML that accessibility and small screens need and no setting offers.
+6. Folded cells say what they hold: a solution (tag ``hide-cell``) or code (``hide-input``).
+7. Small repairs of the HTML that accessibility and small screens need and no setting offers.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ NO_SCRIPT = (
 )
 
 FOLDED = '<details class="course-poster" open><summary>The picture of the last full run</summary>'
+FOLDED_CELLS = {"all": "solution", "input": "the code", "output": "the output"}  # by myst-nb's mode
 FIRST_FIGURE = "first-figure"  # the tag of the cell whose figure opens the chapter
 
 SIZE = re.compile(r'style="width: (\d+)px; height: (\d+)px;"')  # docutils writes it into <img>
@@ -164,6 +166,17 @@ class LiveFigures(SphinxTransform):
         return live_figure(by_type[VIEW].astext(), [poster])
 
 
+class FoldedCells(SphinxTransform):
+    """Give the cells that are folded (myst-nb makes ``<details>`` of them) words of our own."""
+
+    default_priority = 500  # before myst-nb folds them, which it does when a page is written
+
+    def apply(self, **kwargs) -> None:
+        for cell in self.document.findall(nodes.container):
+            if what := FOLDED_CELLS.get(cell.get("hide_mode")):
+                cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
+
+
 # -------------------------------------------------------------------------------------- the page
 
 
@@ -190,7 +203,7 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
 
 
 def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 6."""
+    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 7."""
     context["css_files"] = [
         sheet
         for sheet in context.get("css_files", [])
@@ -202,6 +215,8 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
             context["body"]
             .replace('<div role="list" class="citation-list">', '<div class="citation-list">')
             .replace(' role="doc-biblioentry"', "")
+            # It would hide from screen readers what a folded cell holds.
+            .replace('<summary aria-label="Toggle hidden content">', "<summary>")
         )
         # An inline height would beat the style sheet's "auto" and stretch a picture that is
         # narrowed.  As attributes the two numbers only reserve the picture's place.
@@ -288,6 +303,7 @@ def setup(app):
     app.connect("config-inited", unplug_thebe)
     app.connect("source-read", drop_records)
     app.add_transform(LiveFigures)
+    app.add_transform(FoldedCells)
     app.add_directive(CourseFigure.name, CourseFigure)
     app.add_directive("course-results", CourseResults)
     # After the theme (500), which adds its own scripts and rewrites parts of the body.

@@ -150,6 +150,21 @@ def test_on_paper_a_figure_is_its_picture_and_nothing_is_folded(site, open_page)
     net.assert_clean()
 
 
+@pytest.mark.parametrize("words", ["Show the code", "Show solution"])
+def test_a_keyboard_unfolds_code_and_solutions(site, open_page, words):
+    page, net = open_page()
+    page.goto(f"{site}/{book.chapter_pages()[0]}.html")
+    folded = page.locator(".cell details", has_text=words).first
+    code = folded.locator("pre").first
+    assert not code.is_visible()
+    assert folded.locator("summary").get_attribute("aria-label") is None  # its words are its name
+    folded.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert code.is_visible()
+    assert words.replace("Show", "Hide") in folded.locator("summary").inner_text()
+    net.assert_clean()
+
+
 @pytest.mark.parametrize("name", book.pages())
 def test_a_page_is_light(name):
     size = len(gzip.compress((book.built() / f"{name}.html").read_bytes(), 6))
