@@ -10,7 +10,8 @@
 4. MathJax is copied into the site from the pip package ``sphinx-mathjax-offline``.
 5. ``{course-results}`` tabulates the results that the committed notebooks recorded.
 6. Folded cells say what they hold: a solution (tag ``hide-cell``) or code (``hide-input``).
-7. Small repairs of the HTML that accessibility and small screens need and no setting offers.
+7. ``[words](glossary.md#term-words)`` is a link to an entry of the glossary, on Colab, too.
+8. Small repairs of the HTML that accessibility and small screens need and no setting offers.
 """
 
 from __future__ import annotations
@@ -166,6 +167,13 @@ class LiveFigures(SphinxTransform):
         return live_figure(by_type[VIEW].astext(), [poster])
 
 
+def name_terms(app, doctree) -> None:
+    """Let Markdown links lead to a term of a glossary by its id, as they do to headings."""
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for term in doctree.findall(nodes.term):
+        slugs.update({name: (term.line, name, term.astext()) for name in term["ids"]})
+
+
 class FoldedCells(SphinxTransform):
     """Give the cells that are folded (myst-nb makes ``<details>`` of them) words of our own."""
 
@@ -203,7 +211,7 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
 
 
 def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 7."""
+    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 8."""
     context["css_files"] = [
         sheet
         for sheet in context.get("css_files", [])
@@ -302,6 +310,7 @@ def setup(app):
     """Connect all of the above."""
     app.connect("config-inited", unplug_thebe)
     app.connect("source-read", drop_records)
+    app.connect("doctree-read", name_terms)
     app.add_transform(LiveFigures)
     app.add_transform(FoldedCells)
     app.add_directive(CourseFigure.name, CourseFigure)

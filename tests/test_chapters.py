@@ -149,6 +149,11 @@ def test_at_least_six_cells_are_compared_strictly(nb):
     assert len(strict) >= 6
 
 
+def test_terms_are_linked_to_the_glossary(nb):
+    text = "".join(c.source for c in nb.cells if c.cell_type == "markdown")
+    assert len(set(re.findall(r"\]\(glossary\.md#term-([\w-]+)\)", text))) >= 2
+
+
 def test_plumbing_and_solutions_are_folded(nb):
     for cell in (c for c in nb.cells if c.cell_type == "code"):
         plumbing = "REPOSITORY" in cell.source or any(

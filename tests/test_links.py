@@ -133,7 +133,7 @@ def test_pages_have_a_title_and_a_description(site):
         assert re.search(r'<meta content="[^"]{20,}" (?:lang="en" )?name="description"', text), page
 
 
-@pytest.mark.parametrize("page", book.chapter_pages())
+@pytest.mark.parametrize("page", ["intro", *book.chapter_pages()])
 def test_size_of_a_page(page):
     size = len(gzip.compress((book.built() / f"{page}.html").read_bytes()))
     assert size <= PAGE_LIMIT, f"{page}: {size:,} bytes gzipped"

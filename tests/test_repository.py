@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -162,6 +163,23 @@ def test_readme_says_how():
 def test_everything_in_the_contents_exists():
     for page in book.pages()[:-2]:  # the last two are Sphinx's own
         assert any((ROOT / f"{page}{suffix}").is_file() for suffix in (".md", ".ipynb")), page
+
+
+def test_glossary_is_in_alphabetical_order():
+    terms = re.findall(r"^(\S.*)\n  \S", read("chapters/glossary.md"), flags=re.M)[1:]
+    plain = [unicodedata.normalize("NFKD", term).casefold() for term in terms]
+    letters = [re.sub("[^a-z ]", "", re.sub("[-–]", " ", term)) for term in plain]
+    assert len(terms) > 80 and letters == sorted(set(letters))
+
+
+def test_how_to_run_names_the_chapters_that_binder_cannot_hold():
+    large = []
+    for page in book.chapter_pages():
+        course = json.loads(read(f"{page}.ipynb"))["metadata"]["course"]
+        if course["peak_memory_mb"] > 2000:
+            large.append(str(int(page.removeprefix("chapters/")[:2])))
+    named = re.search(r"Chapters (.*) need more than 2 GB", read("chapters/how_to_run.md"))[1]
+    assert re.findall(r"\d", named) == large
 
 
 def test_the_folder_of_static_files_is_not_named_static():
