@@ -172,6 +172,32 @@ def test_glossary_is_in_alphabetical_order():
     assert len(terms) > 80 and letters == sorted(set(letters))
 
 
+def symbols(lines: list[str]) -> set[str]:
+    """Return the letters in the first column of tables, without indices, arguments and hats."""
+    found = set()
+    for line in lines:
+        if math := re.match(r"\| *\$(.+?)\$ *\|", line.replace(r"\|", "")):
+            bare = re.sub(r"[_^](\{[^}]*\}|\\?\w+)|\(.*?\)|=.*", "", math[1])
+            bare = re.sub(r"\\(hat|log|[lr]vert|operatorname)", "", bare)
+            found |= {part.strip(" {}$") for part in bare.split(",")}
+    return found
+
+
+def test_notation_explains_the_symbols_of_every_chapter():
+    shared, *special = re.split(r"^## (?=.*\(chapter)", read("chapters/notation.md"), flags=re.M)
+    for page in book.chapter_pages():
+        cells = json.loads(read(f"{page}.ipynb"))["cells"]
+        text = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+        table = next(t for t in text if "| symbol |" in t).split("| symbol |")[1].split("\n\n")[0]
+        number = int(page.removeprefix("chapters/")[:2])
+        known = symbols(shared.splitlines())
+        for section in special:
+            first, last = re.search(r"\(chapters? (\d)(?: to (\d))?\)", section).groups()
+            if int(first) <= number <= int(last or first):
+                known |= symbols(section.splitlines())
+        assert symbols(table.splitlines()) - known == set(), page
+
+
 def test_how_to_run_names_the_chapters_that_binder_cannot_hold():
     large = []
     for page in book.chapter_pages():
