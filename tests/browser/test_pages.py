@@ -11,8 +11,10 @@ FIRST = ".course-widget >> nth=0"
 OPENINGS = ["intro", *book.chapter_pages()]  # the pages that open with a live figure
 WIDTHS = (320, 390, 768, 1280)  # CSS pixels
 
-# Each picture's drawn ratio over its natural one, without padding and borders.
-RATIOS = """() => [...document.images].filter((i) => i.checkVisibility()).map((i) => {
+# Each picture's drawn ratio over its natural one, without padding and borders; not where the page
+# shows a part of it ("cover").
+RATIOS = """() => [...document.images].filter((i) =>
+    i.checkVisibility() && getComputedStyle(i).objectFit !== "cover").map((i) => {
     const style = getComputedStyle(i);
     const inner = (size, ...sides) =>
       sides.reduce((rest, s) => rest - parseFloat(style[`padding${s}`]) -
