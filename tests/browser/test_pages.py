@@ -43,13 +43,34 @@ def site(serve):
         yield url
 
 
+# Notes when the page's first figure is ready.
+READY = """addEventListener("DOMContentLoaded", () => {
+    const slot = document.querySelector(".course-widget");
+    if (slot) new MutationObserver(() => {
+        if (slot.dataset.state === "ready") window.readyAt ??= performance.now();
+    }).observe(slot, { attributes: true });
+})"""
+
+# The first figure: milliseconds from the page's load until it was ready, and what stands there.
+OPENING = """() => {
+    const [first, ...others] = document.querySelectorAll(".course-widget");
+    return {
+        wait: readyAt - performance.getEntriesByType("navigation")[0].loadEventEnd,
+        picture: first.querySelector(".course-poster img").checkVisibility(),
+        again: others.some((slot) => slot.dataset.model === first.dataset.model),
+    };
+}"""
+IDS = "[...document.querySelectorAll('[id]')].map((element) => element.id)"
+
+
 @pytest.fixture(scope="module")
-def looks(site, browser):
-    """`looks(name)`: what is measured of a page, by width; a page is loaded once for all tests."""
+def look(site, browser):
+    """`look(name)`: what there is to see on a page, by width; it is loaded once for all tests."""
     page = browser.new_page(reduced_motion="reduce")
+    page.add_init_script(READY)
     seen = {}
 
-    def looks(name):
+    def look(name):
         if name not in seen:
             page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
             page.goto(f"{site}/{name}.html", wait_until="load")
@@ -57,6 +78,10 @@ def looks(site, browser):
                 "document.querySelectorAll('.math:not(:has(mjx-container))').length === 0"
             )
             seen[name] = {}
+            if name in OPENINGS:
+                page.wait_for_function("window.readyAt")
+                seen[name]["opening"] = page.evaluate(OPENING)
+            seen[name]["ids"] = page.evaluate(IDS)
             for width in WIDTHS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.evaluate("new Promise(requestAnimationFrame).then(() => 0)")
@@ -67,24 +92,40 @@ def looks(site, browser):
                 }
         return seen[name]
 
-    yield looks
+    yield look
     page.close()
 
 
 @pytest.mark.parametrize("name", book.pages())
-def test_no_picture_is_distorted(looks, name):
-    for width, look in looks(name).items():
-        wrong = [(file, ratio) for file, ratio in look["ratios"] if not 0.98 < ratio < 1.02]
+def test_no_picture_is_distorted(look, name):
+    for width in WIDTHS:
+        ratios = look(name)[width]["ratios"]
+        wrong = [(file, ratio) for file, ratio in ratios if not 0.98 < ratio < 1.02]
         assert wrong == [], f"at {width} px"
 
 
 @pytest.mark.parametrize("name", book.pages())
-def test_nothing_is_cut_off_and_what_scrolls_says_so(looks, name):
-    for width, look in looks(name).items():
-        assert [what for what, how in look["wide"] if how in ("cut", "mute")] == [], (
-            f"at {width} px"
-        )
-        assert look["sideways"] <= 0, f"at {width} px"
+def test_nothing_is_cut_off_and_what_scrolls_says_so(look, name):
+    for width in WIDTHS:
+        hidden = [what for what, how in look(name)[width]["wide"] if how in ("cut", "mute")]
+        assert hidden == [], f"at {width} px"
+        assert look(name)[width]["sideways"] <= 0, f"at {width} px"
+
+
+@pytest.mark.parametrize("name", OPENINGS)
+def test_a_page_opens_with_its_live_figure(look, name):
+    """Soon, in place of the picture, with the model of a figure further down."""
+    opening = look(name)["opening"]
+    print(f"{name}: {opening['wait']:.0f} ms")
+    assert opening["wait"] <= 3000
+    assert not opening["picture"]
+    assert opening["again"] or name == "intro"
+
+
+@pytest.mark.parametrize("name", book.pages())
+def test_no_id_stands_twice(look, name):
+    ids = look(name)["ids"]
+    assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("place", [".cell_input", ".cell_output .stream"])
@@ -93,33 +134,6 @@ def test_eighty_columns_need_no_scrollbar_on_a_laptop(site, open_page, place):
     page.goto(f"{site}/{book.chapter_pages()[0]}.html")
     beyond = "p => { p.textContent = 'x'.repeat(80); return p.scrollWidth - p.clientWidth }"
     assert page.locator(f"{place} pre").first.evaluate(beyond) <= 0
-
-
-@pytest.mark.parametrize("name", OPENINGS)
-def test_a_page_opens_with_its_live_figure(site, open_page, name):
-    """Soon, in place of the picture, with the model of a figure further down."""
-    page, net = open_page(viewport={"width": 1280, "height": 900})
-    page.add_init_script(
-        """addEventListener("DOMContentLoaded", () => {
-            const slot = document.querySelector(".course-widget");
-            new MutationObserver(() => {
-                if (slot.dataset.state === "ready") window.readyAt ??= performance.now();
-            }).observe(slot, { attributes: true });
-        });"""
-    )
-    page.goto(f"{site}/{name}.html", wait_until="load")
-    ready = page.wait_for_function("window.readyAt").json_value()
-    loaded = page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd")
-    print(f"{name}: {ready - loaded:.0f} ms")
-    assert ready - loaded <= 3000
-    assert not page.locator(f"{FIRST} >> .course-poster img").is_visible()
-    first, *others = page.eval_on_selector_all(
-        ".course-widget", "slots => slots.map((s) => s.dataset.model)"
-    )
-    assert name == "intro" or first in others
-    ids = page.eval_on_selector_all("[id]", "all => all.map((e) => e.id)")
-    assert len(ids) == len(set(ids))
-    net.assert_clean()
 
 
 def test_both_views_of_a_figure_stay_in_step(site, open_page):
@@ -201,12 +215,3 @@ def test_a_strange_label_breaks_no_table_of_results(serve, open_page, tmp_path, 
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
         assert page.evaluate(WIDE) == []  # at 1280 pixels even the table needs no scrolling
-
-
-def test_chapters_link_on(site, open_page):
-    page, _ = open_page()
-    names = book.chapter_pages()
-    for here, following in zip(names, names[1:]):
-        page.goto(f"{site}/{here}.html")
-        assert page.locator("a.right-next").get_attribute("href") in f"{following}.html"
-        assert page.locator(f"article a[href^='{following.split('/')[1]}.html']").count()
