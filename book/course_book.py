@@ -41,7 +41,10 @@ NO_SCRIPT = (
     "turn JavaScript on to use it.</p></noscript>"
 )
 
-FOLDED = '<details class="course-poster" open><summary>The picture that the text below describes</summary>'
+FOLDED = (
+    '<details class="course-poster" open>'
+    "<summary>The picture that the text below describes</summary>"
+)
 FOLDED_CELLS = {"all": "solution", "input": "the code", "output": "the output"}  # by myst-nb's mode
 FIRST_FIGURE = "first-figure"  # the tag of the cell whose figure opens the chapter
 
