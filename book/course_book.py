@@ -1,13 +1,17 @@
 """The book's Sphinx extension: what Jupyter Book does not do by itself.
 
 1. A widget's static picture stands beside it, with alternative text: readers see it until the
-   widget has started, and for good where JavaScript is off.
+   widget has started, and for good where JavaScript is off.  A chapter's main figure stands twice:
+   where its cell is, and in place of the picture that opens the chapter.  ``{course-figure}`` puts
+   it on another page.
 2. The widgets' saved state, up to a megabyte, moves to the end of the page, behind the text.
 3. Thebe's scripts are removed: the book does not use them, they would load from a CDN, and they
    declare the same constant twice (a SyntaxError on every page).
 4. MathJax is copied into the site from the pip package ``sphinx-mathjax-offline``.
 5. ``{course-results}`` tabulates the results that the committed notebooks recorded.
-6. Small repairs of the theme's HTML that accessibility needs and no setting offers.
+6. Folded cells say what they hold: a solution (tag ``hide-cell``) or code (``hide-input``).
+7. ``[words](glossary.md#term-words)`` is a link to an entry of the glossary, on Colab, too.
+8. Small repairs of the HTML that accessibility and small screens need and no setting offers.
 """
 
 from __future__ import annotations
@@ -37,6 +41,15 @@ NO_SCRIPT = (
     "turn JavaScript on to use it.</p></noscript>"
 )
 
+FOLDED = (
+    '<details class="course-poster" open>'
+    "<summary>The picture that the text below describes</summary>"
+)
+FOLDED_CELLS = {"all": "solution", "input": "the code", "output": "the output"}  # by myst-nb's mode
+FIRST_FIGURE = "first-figure"  # the tag of the cell whose figure opens the chapter
+
+SIZE = re.compile(r'style="width: (\d+)px; height: (\d+)px;"')  # docutils writes it into <img>
+
 # What a page needs of MathJax, 2 MB of the package's 17.  A missing TeX extension would stop all
 # the maths of a page, so the extensions are copied whole.
 MATHJAX = ("tex-mml-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
@@ -60,52 +73,119 @@ def drop_records(app, docname: str, source: list[str]) -> None:
     source[0] = json.dumps(notebook)
 
 
-class WidgetPoster(SphinxTransform):
-    """Wrap each widget with its static picture, and name it so that other pages can link to it.
+def main_figure(notebook: Path) -> tuple[dict, dict]:
+    """Return a chapter's main interactive figure: the data of its output, and its saved state.
 
-    The n-th widget of ``chapters/01_name`` gets the reference label ``widget-01`` (n = 1) or
-    ``widget-01-n``.  myst-nb keeps one MIME type of an output, here the widget's, so what is put
-    into that container survives.
+    It is that of the cell tagged ``first-figure``, else the first.  Raises LookupError where the
+    chapter has none.
+    """
+    content = json.loads(notebook.read_text(encoding="utf8"))
+    found = [
+        (FIRST_FIGURE in cell["metadata"].get("tags", []), output["data"])
+        for cell in content["cells"]
+        for output in cell.get("outputs", [])
+        if VIEW in output.get("data", {})
+    ]
+    if not found:
+        raise LookupError(f"{notebook.name} has no interactive figure")
+    data = max(found, key=lambda pair: pair[0])[1]  # max() gives the first of several
+    model = data[VIEW]["model_id"]
+    return data, {"state": {model: content["metadata"]["widgets"][STATE]["state"][model]}}
+
+
+def json_script(kind: str, content: dict) -> str:
+    """Return ``content`` as a script of JSON; ``kind`` is its MIME type."""
+    text = json.dumps(content).replace("</", "<\\/")  # "</script>" would end it
+    return f'<script type="{kind}">{text}</script>'
+
+
+def live_figure(view: str, poster: list[nodes.Node]) -> nodes.container:
+    """Return what course/widgets.js starts: the script ``view`` and, until then, the poster."""
+    widget = nodes.container(classes=["course-widget"])
+    widget.extend(poster)
+    widget += nodes.raw(text=view, format="html")
+    return widget
+
+
+def picture(image: nodes.image) -> list[nodes.Node]:
+    """Return a figure's picture, and the words for readers without JavaScript."""
+    image["classes"] = [*image.get("classes", []), "dark-light"]  # the theme does not dim it
+    return [image, nodes.raw(text=NO_SCRIPT, format="html")]
+
+
+class LiveFigures(SphinxTransform):
+    """Wrap each widget with its static picture, and open a chapter with its main figure.
+
+    The n-th figure of ``chapters/01_name`` gets the reference label ``widget-01`` (n = 1) or
+    ``widget-01-n``, so that other pages can link to it.  myst-nb keeps one MIME type of an output,
+    here the widget's, so what is put into that container survives.
     """
 
     default_priority = 500  # anywhere between parsing and the collection of labels (880)
 
     def apply(self, **kwargs) -> None:
-        count = 0
+        chapter = re.match(r"chapters/(\d\d)_", self.env.docname)
+        figures = self._opening() if chapter else []
         for bundle in list(self.document.findall(nodes.container)):
             if bundle.get("nb_element") != "mime_bundle":
                 continue
             by_type = {child.get("mime_type"): child for child in bundle.children}
-            if VIEW not in by_type:
-                continue
-            count += 1
-            by_type[VIEW].children = [self._wrap(by_type, count)]
-            by_type[VIEW].children[0].parent = by_type[VIEW]
+            if VIEW in by_type:
+                figures.append(self._wrap(by_type))
+                by_type[VIEW].children = []
+                by_type[VIEW] += figures[-1]
+        for count, figure in enumerate(figures if chapter else [], 1):
+            figure["names"].append(f"widget-{chapter[1]}" + (f"-{count}" if count > 1 else ""))
+            self.document.note_explicit_target(figure)
 
-    def _wrap(self, by_type: dict, count: int) -> nodes.container:
+    def _opening(self) -> list[nodes.container]:
+        """Put the main figure in place of the picture that opens the chapter.
+
+        The picture stays: open until the figure has started, then folded below it.
+        """
+        path = Path(self.env.doc2path(self.env.docname))
+        for image in list(self.document.findall(nodes.image)):
+            if image["uri"].endswith(f"images/{path.stem}.png"):
+                data, _ = main_figure(path)
+                folded = nodes.raw(text=FOLDED, format="html")
+                end = nodes.raw(text="</details>", format="html")
+                figure = live_figure(
+                    json_script(VIEW, data[VIEW]), [folded, *picture(image.deepcopy()), end]
+                )
+                image.parent.replace_self(figure)  # the paragraph
+                return [figure]
+        return []
+
+    def _wrap(self, by_type: dict) -> nodes.container:
         """Return the container that replaces the bare ``<script>`` of a widget."""
-        picture, text = by_type.get("image/png"), by_type.get("text/plain")
+        text = by_type.get("text/plain")
         words = text.astext() if text is not None else "Interactive figure"
         poster = nodes.container(classes=["course-poster"])
-        if picture is not None:
-            for image in picture.findall(nodes.image):
-                image = image.deepcopy()
-                image["alt"] = image.get("alt") or words
-                image["classes"] = [*image.get("classes", []), "dark-light"]  # not dimmed
-                poster += image
-            poster += nodes.raw(text=NO_SCRIPT, format="html")
-        else:
+        for image in by_type["image/png"].findall(nodes.image) if "image/png" in by_type else ():
+            image = image.deepcopy()
+            image["alt"] = image.get("alt") or words
+            poster += picture(image)
+        if not poster.children:
             poster += nodes.paragraph(text=words)
+        return live_figure(by_type[VIEW].astext(), [poster])
 
-        widget = nodes.container(classes=["course-widget"])
-        chapter = re.match(r"chapters/(\d\d)_", self.env.docname)
-        if chapter:
-            name = f"widget-{chapter[1]}" + (f"-{count}" if count > 1 else "")
-            widget["names"].append(name)
-            self.document.note_explicit_target(widget)
-        widget += poster
-        widget += by_type[VIEW].children
-        return widget
+
+def name_terms(app, doctree) -> None:
+    """Let Markdown links lead to a term of a glossary by its id, as they do to headings."""
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for term in doctree.findall(nodes.term):
+        slugs.update({name: (term.line, name, term.astext()) for name in term["ids"]})
+
+
+class FoldedCells(SphinxTransform):
+    """Give the cells that are folded (myst-nb makes ``<details>`` of them) words of our own."""
+
+    default_priority = 500  # before myst-nb folds them, which it does when a page is written
+
+    def apply(self, **kwargs) -> None:
+        for cell in self.document.findall(nodes.container):
+            if what := FOLDED_CELLS.get(cell.get("hide_mode")):
+                cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
 
 
 # -------------------------------------------------------------------------------------- the page
@@ -121,6 +201,10 @@ def unplug_thebe(app, config) -> None:
 
 def move_state(app, pagename, templatename, context, doctree) -> None:
     """Put the widgets' saved state behind the text, which it would hold up in the head."""
+    if notebook := app.env.metadata.get(pagename, {}).get(CourseFigure.name):
+        for uri, attributes in app.config.nb_ipywidgets_js.items():
+            app.add_js_file(uri, **attributes)
+        context["body"] += json_script(STATE, main_figure(Path(notebook))[1])
     scripts = context.get("script_files", [])
     state = [s for s in scripts if getattr(s, "attributes", {}).get("type") == STATE]
     if state and "body" in context:
@@ -130,7 +214,7 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
 
 
 def repair_page(app, pagename, templatename, context, doctree) -> None:
-    """Take away what sphinx-thebe and docutils leave in a page, see the module's points 3 and 6."""
+    """Mend what sphinx-thebe and docutils leave in a page, see the module's points 3 and 8."""
     context["css_files"] = [
         sheet
         for sheet in context.get("css_files", [])
@@ -142,7 +226,12 @@ def repair_page(app, pagename, templatename, context, doctree) -> None:
             context["body"]
             .replace('<div role="list" class="citation-list">', '<div class="citation-list">')
             .replace(' role="doc-biblioentry"', "")
+            # It would hide from screen readers what a folded cell holds.
+            .replace('<summary aria-label="Toggle hidden content">', "<summary>")
         )
+        # An inline height would beat the style sheet's "auto" and stretch a picture that is
+        # narrowed.  As attributes the two numbers only reserve the picture's place.
+        context["body"] = SIZE.sub(r'width="\1" height="\2"', context["body"])
 
 
 def copy_mathjax(app, exception) -> None:
@@ -163,6 +252,23 @@ def copy_mathjax(app, exception) -> None:
 
 
 # ------------------------------------------------------------------------------------ directives
+
+
+class CourseFigure(SphinxDirective):
+    """``{course-figure} 01``: the main figure of chapter 1, from the state in its notebook."""
+
+    name = "course-figure"
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        (notebook,) = (ROOT / "chapters").glob(f"{self.arguments[0]}_*.ipynb")
+        self.env.note_dependency(str(notebook))
+        self.env.metadata[self.env.docname][self.name] = str(notebook)  # see move_state
+        data, _ = main_figure(notebook)
+        png = data["image/png"].replace("\n", "")
+        image = nodes.image(uri=f"data:image/png;base64,{png}", alt="".join(data["text/plain"]))
+        poster = nodes.container("", *picture(image), classes=["course-poster"])
+        return [live_figure(json_script(VIEW, data[VIEW]), [poster])]
 
 
 class CourseResults(SphinxDirective):
@@ -207,7 +313,10 @@ def setup(app):
     """Connect all of the above."""
     app.connect("config-inited", unplug_thebe)
     app.connect("source-read", drop_records)
-    app.add_transform(WidgetPoster)
+    app.connect("doctree-read", name_terms)
+    app.add_transform(LiveFigures)
+    app.add_transform(FoldedCells)
+    app.add_directive(CourseFigure.name, CourseFigure)
     app.add_directive("course-results", CourseResults)
     # After the theme (500), which adds its own scripts and rewrites parts of the body.
     app.connect("html-page-context", move_state, priority=900)

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from book import notebooks, records
+from utils import results
 
 ROOT = notebooks.ROOT
 CHAPTERS = notebooks.chapters()
@@ -146,6 +147,21 @@ def test_at_least_six_cells_are_compared_strictly(nb):
         if c.cell_type == "code" and not tags(c) & IGNORED and any(o.get("text") for o in c.outputs)
     ]
     assert len(strict) >= 6
+
+
+def test_terms_are_linked_to_the_glossary(nb):
+    text = "".join(c.source for c in nb.cells if c.cell_type == "markdown")
+    assert len(set(re.findall(r"\]\(glossary\.md#term-([\w-]+)\)", text))) >= 2
+
+
+def test_plumbing_and_solutions_are_folded(nb):
+    for cell in (c for c in nb.cells if c.cell_type == "code"):
+        plumbing = "REPOSITORY" in cell.source or any(
+            results.MIME in o.get("data", {}) for o in cell.outputs
+        )
+        assert not plumbing or "hide-input" in tags(cell), cell.source[:60]
+        solution = cell.source.startswith("# Solution")
+        assert solution == ("hide-cell" in tags(cell)), cell.source[:60]
 
 
 def test_widget_state_is_there_and_has_a_picture(nb):

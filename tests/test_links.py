@@ -86,6 +86,15 @@ def test_internal_links_and_anchors(site):
     assert broken == []
 
 
+def test_each_chapter_leads_to_the_next(site):
+    names = [f"{page.split('/')[1]}.html" for page in book.chapter_pages()]
+    for here, following in zip(names, names[1:]):
+        text = (book.HTML / "chapters" / here).read_text(encoding="utf8")
+        assert re.search(rf'class="right-next"\s+href="{following}"', text), here
+        # once more there, and in the list of contents; the others are the chapter's own words
+        assert site[f"chapters/{here}"].links.count(following) >= 3, here
+
+
 def test_nothing_is_loaded_from_another_host(site):
     for name, page in site.items():
         outside = [a for a in page.loads if urlsplit(a).netloc]
@@ -133,7 +142,7 @@ def test_pages_have_a_title_and_a_description(site):
         assert re.search(r'<meta content="[^"]{20,}" (?:lang="en" )?name="description"', text), page
 
 
-@pytest.mark.parametrize("page", book.chapter_pages())
+@pytest.mark.parametrize("page", ["intro", *book.chapter_pages()])
 def test_size_of_a_page(page):
     size = len(gzip.compress((book.built() / f"{page}.html").read_bytes()))
     assert size <= PAGE_LIMIT, f"{page}: {size:,} bytes gzipped"

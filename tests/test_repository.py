@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,49 @@ def test_readme_says_how():
 def test_everything_in_the_contents_exists():
     for page in book.pages()[:-2]:  # the last two are Sphinx's own
         assert any((ROOT / f"{page}{suffix}").is_file() for suffix in (".md", ".ipynb")), page
+
+
+def test_glossary_is_in_alphabetical_order():
+    terms = re.findall(r"^(\S.*)\n  \S", read("chapters/glossary.md"), flags=re.M)[1:]
+    plain = [unicodedata.normalize("NFKD", term).casefold() for term in terms]
+    letters = [re.sub("[^a-z ]", "", re.sub("[-–]", " ", term)) for term in plain]
+    assert len(terms) > 80 and letters == sorted(set(letters))
+
+
+def symbols(lines: list[str]) -> set[str]:
+    """Return the letters in the first column of tables, without indices, arguments and hats."""
+    found = set()
+    for line in lines:
+        if math := re.match(r"\| *\$(.+?)\$ *\|", line.replace(r"\|", "")):
+            bare = re.sub(r"[_^](\{[^}]*\}|\\?\w+)|\(.*?\)|=.*", "", math[1])
+            bare = re.sub(r"\\(hat|log|[lr]vert|operatorname)", "", bare)
+            found |= {part.strip(" {}$") for part in bare.split(",")}
+    return found
+
+
+def test_notation_explains_the_symbols_of_every_chapter():
+    shared, *special = re.split(r"^## (?=.*\(chapter)", read("chapters/notation.md"), flags=re.M)
+    for page in book.chapter_pages():
+        cells = json.loads(read(f"{page}.ipynb"))["cells"]
+        text = ["".join(c["source"]) for c in cells if c["cell_type"] == "markdown"]
+        table = next(t for t in text if "| symbol |" in t).split("| symbol |")[1].split("\n\n")[0]
+        number = int(page.removeprefix("chapters/")[:2])
+        known = symbols(shared.splitlines())
+        for section in special:
+            first, last = re.search(r"\(chapters? (\d)(?: to (\d))?\)", section).groups()
+            if int(first) <= number <= int(last or first):
+                known |= symbols(section.splitlines())
+        assert symbols(table.splitlines()) - known == set(), page
+
+
+def test_how_to_run_names_the_chapters_that_binder_cannot_hold():
+    large = []
+    for page in book.chapter_pages():
+        course = json.loads(read(f"{page}.ipynb"))["metadata"]["course"]
+        if course["peak_memory_mb"] > 2000:
+            large.append(str(int(page.removeprefix("chapters/")[:2])))
+    named = re.search(r"Chapters (.*) need more than 2 GB", read("chapters/how_to_run.md"))[1]
+    assert re.findall(r"\d", named) == large
 
 
 def test_the_folder_of_static_files_is_not_named_static():

@@ -8,13 +8,13 @@ from sklearn.datasets import load_digits
 from tests import book
 from tests.browser.strokes import STROKES, draw_with_mouse
 
-PAGE = "chapters/01_softmax_classifier.html#widget-01"
+PAGE = "intro.html"  # it opens with the network of chapter 1
 ANSWER = "() => document.querySelector('.dd').drawDigit.probabilities"
 
 
 @pytest.fixture
 def widget(serve, open_page):
-    """Chapter 1's page with its widget running."""
+    """The landing page with its figure running."""
     with serve(book.built()) as site:
         page, net = open_page()
         page.goto(f"{site}/{PAGE}")

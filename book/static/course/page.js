@@ -1,17 +1,21 @@
-/* Lets a keyboard scroll what is wider than the page: code, tables and formulas.
+/* What is wider than the page (code, tables, formulas) shows that it scrolls, for a keyboard, too.
  *
- * Each becomes a tab stop while, and only while, it overflows.  Newer releases of the theme do this
- * for code and some tables, none does it for formulas.
+ * While, and only while, it overflows it is a tab stop; while more follows on its right it has the
+ * class "course-more", which fades it out there.  Newer releases of the theme give code and some
+ * tables a tab stop, none does it for formulas.
  */
 (() => {
   "use strict";
 
-  const WIDE =
-    "div.math, div.highlight > pre, .course-results-scroll, .pst-scrollable-table-container";
+  const WIDE = ".math, div.highlight > pre, .course-results-scroll, .pst-scrollable-table-container";
+
+  const SLACK = 4; // px that may overflow: the hat of a letter in a formula reaches over its box
 
   function update(element) {
-    if (element.scrollWidth > element.clientWidth + 1) element.tabIndex = 0;
+    const beyond = element.scrollWidth - element.clientWidth;
+    if (beyond > SLACK) element.tabIndex = 0;
     else element.removeAttribute("tabindex");
+    element.classList.toggle("course-more", beyond - element.scrollLeft > SLACK);
   }
 
   function main() {
@@ -20,6 +24,7 @@
     });
     for (const element of document.querySelectorAll(WIDE)) {
       observer.observe(element);
+      element.addEventListener("scroll", () => update(element), { passive: true });
       // A formula grows inside its box when MathJax replaces the text.
       new MutationObserver(() => update(element)).observe(element, { childList: true });
     }

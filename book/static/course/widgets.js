@@ -8,6 +8,7 @@
  * In the page (made by book/course_book.py):
  *   <div class="course-widget">                    data-state: "starting", "ready" or "failed"
  *     <div class="course-poster"> … </div>         the static picture; hidden once "ready"
+ *                                                  (or <details>, folded once "ready")
  *     <script type="application/vnd.jupyter.widget-view+json">{"model_id": …}</script>
  *   </div>
  *   <script type="application/vnd.jupyter.widget-state+json"> … </script>     at the page's end
@@ -97,13 +98,15 @@
     const el = document.createElement("div");
     const context = { model, signal: new AbortController().signal, experimental: {} };
     slot.dataset.state = "starting";
-    slot.append(el);
+    slot.prepend(el);
     try {
       const widget = await load(model);
       model.initialized ??= Promise.resolve(widget.initialize?.(context));
       await model.initialized;
       await widget.render({ ...context, el });
       slot.dataset.state = "ready";
+      const picture = slot.querySelector(":scope > details"); // the picture that opens a chapter
+      if (picture) picture.open = false;
     } catch (error) {
       el.remove();
       slot.dataset.state = "failed";
