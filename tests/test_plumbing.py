@@ -30,6 +30,7 @@ def test_seed_repeats_all_generators():
     assert draws[0] == draws[1]
 
 
+@pytest.mark.alone
 def test_stopwatch_counts_only_inside():
     watch = training.Stopwatch()
     for _ in range(2):

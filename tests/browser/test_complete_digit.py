@@ -1,17 +1,15 @@
-"""CompleteDigit in Chromium: its numbers against PyTorch, sampling, controls, accessibility."""
+"""CompleteDigit in Chromium: its numbers against PyTorch, sampling, controls."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.test_complete_digit import PLACE, nets
 from widgets import CompleteDigit
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 POSITIONS = np.random.default_rng(0).normal(size=(16, PLACE))
 
 
@@ -133,24 +131,6 @@ def test_temperature_reaches_the_model(show):
     assert "0.95" in page.locator(".cd > [aria-live]").text_content()
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_accessible_and_inside_the_page(show, options, dark):
-    page = show(**options)
-    if dark:
-        page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    whole(page)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
 def test_without_motion_it_is_shown_whole(show):
     page = show(reduced_motion="reduce")
     whole(page)
-
-
-def test_it_cleans_up(show):
-    page = show()
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.listeners") == 0 and page.locator(".cd").count() == 0

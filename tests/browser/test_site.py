@@ -111,6 +111,7 @@ def test_dark_mode_toggle(site, open_page):
     net.assert_clean()
 
 
+@pytest.mark.alone
 def test_first_widget_is_ready_within_a_second(site, open_page):
     page, _ = open_page()
     page.add_init_script(
