@@ -9,14 +9,28 @@ import pytest
 import torch
 
 from tests.browser.strokes import STROKES, draw_with_mouse
-from tests.test_centre_patch import CURVE, classifier, generator, shortcut
+from tests.chapter import definitions
+from tests.test_centre_patch import CURVE, classifier
 from widgets import CentrePatch
 
 
+@pytest.fixture(scope="module")
+def generator():
+    """Chapter 8's, small, with random weights in the layers that begin at zero, too."""
+    torch.manual_seed(0)
+    net = definitions("08", "Generator", width=24, maps=4, latent_dim=5)["Generator"]()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+        net(torch.rand(64, 10, 10), torch.randn(64, 5), torch.ones(64, 1))  # for BatchNorm
+    return net.eval()
+
+
 @pytest.fixture
-def widget(digits):
+def widget(generator, digits):
+    nets = generator.net, generator.shortcut, classifier()
     examples = digits[0][4000:4006], digits[1][4000:4006]
-    return CentrePatch(generator(), shortcut(), classifier(), *examples, CURVE, dtype="f32")
+    return CentrePatch(*nets, *examples, CURVE, dtype="f32")
 
 
 @pytest.fixture
@@ -40,10 +54,15 @@ def set_lambda(page, value):
 
 
 @pytest.mark.parametrize("log_lambda", [-2, 0.3, 2])
-def test_the_page_completes_what_pytorch_completes(show, widget, digits, log_lambda):
+def test_the_page_completes_what_the_chapter_does(show, widget, generator, digits, log_lambda):
     page = show()
     set_lambda(page, log_lambda)
-    expected = widget.complete(digits[0][4000] / 255, widget.z, log_lambda)
+    image = digits[0][4000] / 255
+    patch = torch.tensor(image[9:19, 9:19], dtype=torch.float32).expand(6, 10, 10)
+    with torch.no_grad():
+        z = torch.tensor(widget.z, dtype=torch.float32)
+        expected = generator(patch, z, torch.full((6, 1), 10.0**log_lambda)).numpy()
+    np.testing.assert_allclose(widget.complete(image, widget.z, log_lambda), expected, atol=1e-4)
     assert np.abs(pictures(page) - 255 * expected.reshape(6, 784)).max() <= 1
 
 

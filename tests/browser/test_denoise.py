@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from tests.browser.test_engine import Residual
+from tests.chapter import definitions
 from utils import audio
 from widgets import Denoise
 
 WINDOW, HOP, SAMPLES = 512, 128, 128 * 159
 BINS = WINDOW // 2 + 1
-CENTRE = torch.hann_window(WINDOW).sqrt()
+CHAPTER = definitions("02", "Denoiser", "features", "stft", window=WINDOW, hop=HOP, channels=8)
 
 
 def small_net():
@@ -23,16 +24,11 @@ def small_net():
     return nn.Sequential(nn.Conv1d(2 * BINS, 16, 1), middle, nn.Conv1d(16, BINS, 1), nn.Sigmoid())
 
 
-def features(magnitude):
-    log = (magnitude / magnitude.square().mean((1, 2), keepdim=True).sqrt() + 1e-3).log()
-    floor = log.kthvalue(max(1, int(0.15 * log.shape[2])), 2, keepdim=True).values
-    return torch.cat([log / 2 + 1, (log - floor) / 2 - 0.5], 1)
-
-
 def enhance(net, x):
-    spectrum = torch.stft(x, WINDOW, HOP, window=CENTRE, return_complex=True)
-    mask = net(features(spectrum.abs()))
-    return mask, torch.istft(mask * spectrum, WINDOW, HOP, window=CENTRE, length=x.shape[1])
+    """As chapter 2 does it, with another net: the mask, and the cleaned sound."""
+    denoiser = CHAPTER["Denoiser"]()
+    denoiser.net = net
+    return net(CHAPTER["features"](CHAPTER["stft"](x).abs())), denoiser(x)
 
 
 def make_widget(dtype="f32", **chosen):
