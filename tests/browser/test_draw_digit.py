@@ -279,18 +279,15 @@ def test_what_the_first_layer_responds_to(show, digit_net):
 # ---- other pictures than those drawn here -------------------------------------------------------
 
 
-def test_it_reads_how_people_write(show):
-    """Every way to write a digit in strokes.py, and one of each small. The net is a small one."""
+def test_it_reads_small_writing(show):
+    """One way to write each digit; test_recognition.py has all of them, in full size."""
     page = show()
-    right = total = 0
-    for box, most in [((0.1, 0.1, 0.9, 0.9), None), ((0.5, 0.2, 0.85, 0.55), 1)]:
-        for digit, ways in STROKES.items():
-            for strokes in ways[:most]:
-                clear(page)
-                draw_with_mouse(page, page.locator(".cw-draw"), strokes, box)
-                right += probabilities(page).argmax() == digit
-                total += 1
-    assert right / total >= 0.9
+    right = 0
+    for digit, ways in STROKES.items():
+        clear(page)
+        draw_with_mouse(page, page.locator(".cw-draw"), ways[0], box=(0.5, 0.2, 0.85, 0.55))
+        right += probabilities(page).argmax() == digit
+    assert right >= 9
 
 
 def test_it_reads_digits_of_another_data_set(show):
