@@ -205,6 +205,7 @@ def test_distance_needs_images_enough():
         evaluator.frechet_distance(images, images)
 
 
+@pytest.mark.slow
 def test_floor_between_sets_of_real_digits(all_of_mnist):
     """What a perfect generator would get.
 
@@ -227,6 +228,7 @@ def test_noise_is_called_a_digit_but_lies_far_from_digits(digits):
     assert evaluator.frechet_distance(digits["test"].images[:1000], noise) > 100
 
 
+@pytest.mark.slow
 def test_distance_grows_with_damage(digits):
     images = digits["test"].images[:1000]
     noise = torch.randn(images.shape, generator=torch.Generator().manual_seed(0))
@@ -242,6 +244,7 @@ def test_distance_grows_with_damage(digits):
 # ------------------------------------------------------------------------------------- training
 
 
+@pytest.mark.slow
 def test_short_training_is_modest_and_repeats(digits):
     images, labels, _ = digits["train"]
     models = [evaluator.train(images[:300], labels[:300], epochs=1, seed=4) for _ in range(2)]

@@ -41,11 +41,7 @@ NO_BROWSER = (
 
 
 def pytest_collection_modifyitems(items):
-    """Mark every test of this folder, and no other, with `browser`, and run them after the others.
-
-    Last, because Playwright keeps an event loop running in this thread until the session ends, and
-    nbclient and papermill cannot start theirs inside another.
-    """
+    """Mark every test of this folder, and no other, with `browser`; the quicker others go first."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
