@@ -16,6 +16,7 @@ FULL := .venv
 # Warnings are errors, and -n reports every reference that leads nowhere.  Always from a clean
 # _build: with unchanged sources Sphinx would not renew the static files.
 define BUILD
+@echo "== Building the book"
 rm -rf _build
 $(1)/bin/jupyter-book build . -W --keep-going -n
 @echo
@@ -36,14 +37,23 @@ help:
 book: $(BOOK)/installed
 	$(call BUILD,$(BOOK))
 
+# One process per core, with one thread each, so that they do not fight over the cores; a
+# notebook stays in one process.  What measures time runs afterwards, with nothing beside it.
+PYTEST = $(FULL)/bin/python -m pytest --durations=10
+PARALLEL = OMP_NUM_THREADS=1 $(PYTEST) --numprocesses=logical
+
 test: $(FULL)/installed browser
 	$(call BUILD,$(FULL))
-	$(FULL)/bin/python -m pytest
-	$(FULL)/bin/python -m pytest --nbval chapters
+	@echo "== The chapters, reduced, cell by cell against their published outputs"
+	$(PARALLEL) --dist=loadfile --nbval chapters
+	@echo "== The tests of everything else, in as many processes as there are cores"
+	$(PARALLEL) --dist=worksteal -m "not alone"
+	@echo "== The tests that measure time, one after the other"
+	$(PYTEST) -m alone
 
 # Leaves the browser out by name; builds the book only where a test asks for it.
 test-fast: $(FULL)/installed
-	$(FULL)/bin/python -m pytest -m "not browser and not slow"
+	$(PYTEST) -m "not browser and not slow"
 
 notebooks: $(FULL)/installed
 	$(FULL)/bin/python -m book.notebooks execute full
@@ -55,11 +65,13 @@ lint: $(FULL)/installed node_modules/installed
 
 # The stamps make the second run quick: pip is asked again only when a list has changed.
 $(BOOK)/installed: requirements-book.txt constraints.txt
+	@echo "== Installing what the book needs into $(BOOK) (a minute)"
 	$(PYTHON) -m venv $(BOOK)
 	$(BOOK)/bin/python $(PIP_INSTALL) -r requirements-book.txt
 	@touch $@
 
 $(FULL)/installed: requirements.txt requirements-book.txt constraints.txt
+	@echo "== Installing everything into $(FULL) (four minutes)"
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) -r requirements.txt
 	@touch $@

@@ -74,6 +74,7 @@ def test_a_path_is_read(tmp_path):
         (wav(np.zeros(0)).getvalue(), "no samples"),
         (wav(np.array([0, np.nan, 1]), subtype="FLOAT").getvalue(), "NaN or infinite"),
     ],
+    ids=["empty", "text", "cut off", "no samples", "NaN"],  # a WAV file holds the time
 )
 def test_files_that_are_no_sound_say_so(tmp_path, content, message):
     (tmp_path / "voice.wav").write_bytes(content)

@@ -239,40 +239,41 @@ def git(folder, *arguments):
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
-def test_set_up_cell_fetches_the_course_into_an_empty_folder(path, copy, tmp_path):
+def set_up_cell(path):
+    return next(c for c in nbformat.read(path, 4).cells if "REPOSITORY = " in c.source)
+
+
+def test_set_up_cell_is_the_same_everywhere_and_short():
+    sources = {set_up_cell(path).source for path in CHAPTERS}
+    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+    assert len(sources) == 1 and f'REPOSITORY = "{address}"' in min(sources)
+    assert len([line for line in min(sources).splitlines() if line]) <= 11
+
+
+def run_set_up(source, folder):
+    """Run it in a process of its own, in ``folder``; return what it says of the course's place."""
+    ask = "\nimport utils; print('course:', pathlib.Path(utils.__file__).parent.parent)"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [sys.executable, "-c", source + ask]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_set_up_cell_fetches_the_course_into_an_empty_folder(copy, tmp_path):
     git(copy, "init")
     git(copy, "add", "--all")
     git(copy, "commit", "-m", "the course")
-    git(tmp_path, "clone", "--bare", str(copy), str(tmp_path / "bare.git"))
-    cell = next(c for c in nbformat.read(path, 4).cells if "REPOSITORY = " in c.source)
+    source = set_up_cell(CHAPTERS[0]).source
     address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    assert f'REPOSITORY = "{address}"' in cell.source
-    assert len([line for line in cell.source.splitlines() if line]) <= 11
-    source = cell.source.replace(address, (tmp_path / "bare.git").as_uri())
+    fetching = source.replace(address, copy.as_uri())
     empty = tmp_path / "empty"
     empty.mkdir()
-    ask = "\nimport utils; print('course:', pathlib.Path(utils.__file__).parent.parent)"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     for _ in range(2):  # the second run finds what the first one fetched
-        done = subprocess.run(
-            [sys.executable, "-c", source + ask],
-            cwd=empty,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert str(empty / "deep-learning-mnist-audio") in done.stdout
-    inside = subprocess.run(
-        [sys.executable, "-c", cell.source + ask],
-        cwd=path.parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert f"course: {ROOT}" in inside.stdout, inside.stderr
+        place = run_set_up(fetching, empty)
+        assert place == f"course: {empty / 'deep-learning-mnist-audio'}"
+    assert run_set_up(source, ROOT / "chapters") == f"course: {ROOT}"
 
 
 def test_readme_table_is_made_from_the_records():

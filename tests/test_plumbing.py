@@ -44,6 +44,7 @@ def test_averaged_weights_are_the_stated_mean():
     assert not torch.equal(average.module.weight, model.weight)
 
 
+@pytest.mark.alone
 def test_stopwatch_counts_only_inside():
     watch = training.Stopwatch()
     for _ in range(2):

@@ -114,6 +114,7 @@ def test_nothing_is_unpacked_to_disk(place, tmp_path):
     assert [p.name for p in files] == [data.FSDD.name]
 
 
+@pytest.mark.slow
 def test_without_anything_the_synthesiser_speaks(place, capsys):
     splits = {split: data.speech(split) for split in data.SPEAKERS}
     voices = [set(found.speakers) for found in splits.values()]
@@ -125,6 +126,7 @@ def test_without_anything_the_synthesiser_speaks(place, capsys):
     assert "synthetic" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_synthesiser_says_the_same_every_time():
     command = [sys.executable, "-m", "utils.espeak"]
     root = Path(data.__file__).parents[1]

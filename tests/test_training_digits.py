@@ -61,6 +61,7 @@ def test_the_sites_file_is_small_and_keeps_training_and_held_out_apart():
     assert len(training) == 4000 and len(held) == 1000 and not training & held
 
 
+@pytest.mark.slow
 def test_the_sites_file_is_what_the_command_makes():
     from book import digits
 

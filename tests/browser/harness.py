@@ -9,8 +9,14 @@ from __future__ import annotations
 import base64
 import json
 
+from axe_playwright_python.sync_playwright import Axe
 from ipywidgets.widgets.widget import _remove_buffers
 
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+COLOURS = """[...document.querySelectorAll("main *")].map((e) => {
+  const { color, fill, stroke, backgroundColor } = getComputedStyle(e);
+  return [color, fill, stroke, backgroundColor].join();
+})"""
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -77,3 +83,15 @@ def write_page(folder, widget, name: str = "index.html"):
     text = json.dumps(state).replace("</", "<\\/")
     (folder / "widget.js").write_text(esm, "utf-8")
     (folder / name).write_text(PAGE.replace("$css", css).replace("$state", text), "utf-8")
+
+
+def assert_accessible(page):
+    """Nothing for axe-core in either colour scheme, and the figure follows the scheme."""
+    colours = {}
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.wait_for_timeout(250)  # transitions of colours
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{theme}: {found.generate_report()}"
+        colours[theme] = page.evaluate(COLOURS)
+    assert colours["light"] != colours["dark"]

@@ -1,4 +1,4 @@
-"""DrawDigit in Chromium: drawing, buttons, what it tells Python, accessibility, speed."""
+"""DrawDigit in Chromium: drawing, buttons, what it tells Python."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ import statistics
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from tests.browser.harness import write_page
+from tests.browser.harness import PHONE, assert_accessible
 from tests.browser.strokes import STROKES, draw_with_mouse
 from widgets import DrawDigit
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -282,18 +279,15 @@ def test_what_the_first_layer_responds_to(show, digit_net):
 # ---- other pictures than those drawn here -------------------------------------------------------
 
 
-def test_it_reads_how_people_write(show):
-    """Every way to write a digit in strokes.py, and one of each small. The net is a small one."""
+def test_it_reads_small_writing(show):
+    """One way to write each digit; test_recognition.py has all of them, in full size."""
     page = show()
-    right = total = 0
-    for box, most in [((0.1, 0.1, 0.9, 0.9), None), ((0.5, 0.2, 0.85, 0.55), 1)]:
-        for digit, ways in STROKES.items():
-            for strokes in ways[:most]:
-                clear(page)
-                draw_with_mouse(page, page.locator(".cw-draw"), strokes, box)
-                right += probabilities(page).argmax() == digit
-                total += 1
-    assert right / total >= 0.9
+    right = 0
+    for digit, ways in STROKES.items():
+        clear(page)
+        draw_with_mouse(page, page.locator(".cw-draw"), ways[0], box=(0.5, 0.2, 0.85, 0.55))
+        right += probabilities(page).argmax() == digit
+    assert right >= 9
 
 
 def test_it_reads_digits_of_another_data_set(show):
@@ -359,87 +353,30 @@ def test_two_views_of_one_model(show):
     ) == (page.evaluate("document.querySelectorAll('[id]').length"))
 
 
-def test_cleaning_up(show):
-    page = show()
-    page.locator(".cw-draw").focus()
-    page.keyboard.press("Space")
-    assert page.evaluate("model.listeners") == 2
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.listeners") == 0
-    assert page.locator(".dd").count() == 0 and page.locator("#one").inner_html() == ""
-    page.wait_for_timeout(100)
-
-
-def test_pictures_the_browser_cannot_unpack(show, serve, open_page, widget, digits, tmp_path):
-    net = widget._model
-    broken = DrawDigit(
-        net, digits[0][:2], digits[1][:2], neighbours=digits[0][:9], neighbour_labels=digits[1][:9]
-    )
+def test_pictures_the_browser_cannot_unpack(open_widget, widget, digits):
+    near = {"neighbours": digits[0][:9], "neighbour_labels": digits[1][:9]}
+    broken = DrawDigit(widget._model, digits[0][:2], digits[1][:2], **near)
     broken._neighbours = b"not zlib"
-    write_page(tmp_path, broken)
-    with serve(tmp_path) as url:
-        page, log = open_page()
-        page.goto(f"{url}/index.html")
-        page.get_by_text("Nearest training digits").click()
-        page.get_by_text("cannot unpack").wait_for()
-        log.assert_clean()
+    page = open_widget(broken)
+    page.get_by_text("Nearest training digits").click()
+    page.get_by_text("cannot unpack").wait_for()
 
 
-def test_without_neighbours_there_is_no_such_section(serve, open_page, widget, digits, tmp_path):
-    write_page(tmp_path, DrawDigit(widget._model, digits[0][:1], digits[1][:1]))
-    with serve(tmp_path) as url:
-        page, log = open_page()
-        page.goto(f"{url}/index.html")
-        page.wait_for_selector("[data-cw-ready]")
-        assert page.get_by_text("Nearest training digits").count() == 0
-        log.assert_clean()
+def test_without_neighbours_there_is_no_such_section(open_widget, widget, digits):
+    page = open_widget(DrawDigit(widget._model, digits[0][:1], digits[1][:1]))
+    page.wait_for_selector("[data-cw-ready]")
+    assert page.get_by_text("Nearest training digits").count() == 0
 
 
 # ---- for every reader ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_no_serious_accessibility_violation(show, options, theme):
-    page = show(**options)
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    for summary in page.locator("summary").all():
-        summary.click()
-    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[4][0])
-    for state in ("drawing", "example", "empty"):
-        if state == "example":
-            page.get_by_role("button", name="Next test digit").click()
-        if state == "empty":
-            clear(page)
-        page.wait_for_timeout(300)  # transitions
-        found = Axe().run(page).response["violations"]
-        serious = [v for v in found if v["impact"] in ("serious", "critical")]
-        assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in serious]
-
-
-def test_it_fits_a_phone_with_room_for_fingers(show):
-    page = show(**PHONE)
-    for summary in page.locator("summary").all():
-        summary.click()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    for control in page.locator(".dd button, .dd summary, .cw-draw").all():
-        box = control.bounding_box()
-        assert box["width"] >= 43.9 and box["height"] >= 43.9, control.evaluate("e => e.outerHTML")
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-
-
-@pytest.mark.parametrize("width", [320, 600, 900])
-def test_no_width_makes_it_overflow(show, width):
-    page = show(viewport={"width": width, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-
-
-def test_keys_stay_with_the_widget_in_jupyterlab(show):
+def test_a_drawing_and_an_empty_area_are_accessible(show):
     page = show()
-    controls = page.locator(".dd button, .dd summary, .dd [tabindex]")
-    assert controls.count() > 10
-    for control in controls.all():
-        assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
+    draw_with_mouse(page, page.locator(".cw-draw"), STROKES[4][0])
+    assert_accessible(page)
+    clear(page)
+    assert_accessible(page)
 
 
 def test_focus_can_be_seen(show):
@@ -457,46 +394,28 @@ def test_nothing_moves_by_itself_if_the_reader_asks_for_that(show):
     assert duration in ("0s", "")
 
 
-def test_colours_follow_the_page(show):
-    page = show()
-    colour = "getComputedStyle(document.querySelector('.dd-digit')).color"
-    light = page.evaluate(colour)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    assert page.evaluate(colour) != light
-
-
 # ---- speed --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("hidden", [(512, 512), (1000, 1000)], ids=str)
-def test_a_redraw_fits_into_a_frame(serve, open_page, digits, tmp_path, hidden):
+@pytest.mark.alone
+def test_a_redraw_fits_into_a_frame(open_widget, digits):
     """Median of forward pass and redraw with everything open, of at most 16 ms."""
-    sizes = (784, *hidden, 10)
+    sizes = (784, 1000, 1000, 10)
     layers = [m for a, b in zip(sizes, sizes[1:]) for m in (nn.Linear(a, b), nn.ReLU())][:-1]
-    images, labels = digits
-    widget = DrawDigit(
-        nn.Sequential(*layers),
-        images[:20],
-        labels[:20],
-        neighbours=images[:600],
-        neighbour_labels=labels[:600],
-    )
-    write_page(tmp_path, widget)
-    with serve(tmp_path) as url:
-        page, log = open_page()
-        page.goto(f"{url}/index.html")
-        for summary in page.locator("summary").all():
-            summary.click()
-        page.get_by_text("Of 600 training digits").wait_for()
-        area = page.locator(".cw-draw").bounding_box()
-        times = []
-        page.mouse.move(area["x"] + 20, area["y"] + 20)
-        page.mouse.down()
-        for k in range(60):
-            page.mouse.move(area["x"] + 20 + 4 * k, area["y"] + 100 + 60 * (-1) ** k)
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-            times.append(float(page.locator(".dd").get_attribute("data-ms")))
-        page.mouse.up()
-        log.assert_clean()
-    print(f"{hidden}: median {statistics.median(times[10:]):.1f} ms")
+    images, labels = digits[0][:600], digits[1][:600]
+    near = {"neighbours": images, "neighbour_labels": labels}
+    page = open_widget(DrawDigit(nn.Sequential(*layers), images[:20], labels[:20], **near))
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.get_by_text("Of 600 training digits").wait_for()
+    area = page.locator(".cw-draw").bounding_box()
+    times = []
+    page.mouse.move(area["x"] + 20, area["y"] + 20)
+    page.mouse.down()
+    for k in range(60):
+        page.mouse.move(area["x"] + 20 + 4 * k, area["y"] + 100 + 60 * (-1) ** k)
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        times.append(float(page.locator(".dd").get_attribute("data-ms")))
+    page.mouse.up()
+    print(f"median {statistics.median(times[10:]):.1f} ms")
     assert statistics.median(times[10:]) <= 16

@@ -293,6 +293,7 @@ def test_a_condition_that_does_not_fit_is_an_error(page, call, message):
     assert message in (text or "no error")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("make", "shape", "most"), [(conv_decoder, (32,), 2), (conv_encoder, (784,), 3)]
 )

@@ -1,21 +1,18 @@
-"""LatentPlane in Chromium: dragging, keys, legend, walk, encoding, what it tells Python, speed."""
+"""LatentPlane in Chromium: dragging, keys, legend, walk, encoding, what it tells Python."""
 
 from __future__ import annotations
 
 import functools
-import statistics
 
 import numpy as np
 import pytest
 import torch
-from axe_playwright_python.sync_playwright import Axe
 from torch import nn
 
-from tests.browser.harness import write_page
+from tests.browser.harness import PHONE
 from tests.browser.strokes import STROKES, draw_with_mouse
 from widgets import LatentPlane
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 EXTENT = 3.0
 
 
@@ -317,16 +314,12 @@ def test_encoding_a_test_digit_and_a_drawing(show, nets, digits):
     assert (point(page) == drawn).all()  # an empty drawing has no code
 
 
-def test_without_encoder_there_is_nothing_to_encode(serve, open_page, nets, tmp_path):
-    write_page(tmp_path, LatentPlane(nets[1], np.eye(2), [3, 3]))  # two codes, one class
-    with serve(tmp_path) as url:
-        page, log = open_page()
-        page.goto(f"{url}/index.html")
-        page.wait_for_selector("[data-manifold]")
-        assert page.locator(".cw-thumbnail").count() == 0 == page.locator(".cw-draw").count()
-        assert page.locator(".lp-counts").inner_text() == "2 of 2 are 3s"
-        assert page.locator(".lp-class:disabled").count() == 9
-        log.assert_clean()
+def test_without_encoder_there_is_nothing_to_encode(open_widget, nets):
+    page = open_widget(LatentPlane(nets[1], np.eye(2), [3, 3]))  # two codes, one class
+    page.wait_for_selector("[data-manifold]")
+    assert page.locator(".cw-thumbnail").count() == 0 == page.locator(".cw-draw").count()
+    assert page.locator(".lp-counts").inner_text() == "2 of 2 are 3s"
+    assert page.locator(".lp-class:disabled").count() == 9
 
 
 # ---- in step with Python ------------------------------------------------------------------------
@@ -357,70 +350,3 @@ def test_two_views_of_one_model_and_cleaning_up(show):
     assert page.evaluate("model.listeners") == 0 and page.locator(".lp").count() == 0
     page.evaluate("calls.splice(0)")
     assert sent(page) == []
-
-
-# ---- for every reader ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_no_serious_accessibility_violation(show, options, theme):
-    page = show(**options)
-    page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-    page.locator("summary").click()
-    page.get_by_role("button", name="Highlight the codes of class 4").click()
-    page.wait_for_timeout(300)
-    found = Axe().run(page).response["violations"]
-    serious = [v for v in found if v["impact"] in ("serious", "critical")]
-    assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in serious]
-
-
-def test_it_fits_a_phone_with_room_for_fingers(show):
-    page = show(**PHONE)
-    page.locator("summary").click()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    controls = ".lp button, .lp summary, .lp select, .lp-range, .lp-check, .lp-pad"
-    for control in page.locator(controls).all():
-        box = control.bounding_box()
-        assert box["width"] >= 43.9 and box["height"] >= 43.9, control.evaluate("e => e.outerHTML")
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-
-
-@pytest.mark.parametrize("width", [320, 600, 900])
-def test_no_width_makes_it_overflow(show, width):
-    page = show(viewport={"width": width, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-
-
-def test_keys_stay_with_the_widget_in_jupyterlab(show):
-    page = show()
-    for control in page.locator(".lp button, .lp input, .lp select, .lp [tabindex]").all():
-        assert control.get_attribute("data-lm-suppress-shortcuts") == "true"
-
-
-# ---- speed --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("hidden", [(256, 512), (1000, 1700)], ids=str)
-def test_a_redraw_fits_into_a_frame(serve, open_page, tmp_path, hidden):
-    """Median of decoding and redraw while dragging over 2,000 codes, of at most 16 ms."""
-    sizes = (2, *hidden, 784)
-    layers = [m for a, b in zip(sizes, sizes[1:]) for m in (nn.Linear(a, b), nn.SiLU())][:-1]
-    rng = np.random.default_rng(0)
-    codes, labels = rng.normal(size=(2000, 2)), rng.integers(0, 10, 2000)
-    write_page(tmp_path, LatentPlane(nn.Sequential(*layers), codes, labels))
-    with serve(tmp_path) as url:
-        page, log = open_page()
-        page.goto(f"{url}/index.html")
-        page.wait_for_selector("html[data-up]")
-        box = start_drag(page, 0.1, 0.1)
-        times = []
-        for k in range(60):
-            share = 0.1 + 0.8 * k / 60
-            page.mouse.move(box["x"] + share * box["width"], box["y"] + share * box["height"])
-            page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-            times.append(float(page.locator(".lp").get_attribute("data-ms")))
-        page.mouse.up()
-        log.assert_clean()
-    print(f"{hidden}: median {statistics.median(times[10:]):.1f} ms")
-    assert statistics.median(times[10:]) <= 16

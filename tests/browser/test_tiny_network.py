@@ -5,12 +5,9 @@ from __future__ import annotations
 import functools
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests.test_tiny_network import EXAMPLE
 from widgets.tiny_network import STAGES, TinyNetwork, forward
-
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture
@@ -84,20 +81,3 @@ def test_it_follows_python(show):
     page.evaluate("model.set('stage', 10); model.set('chosen', 'x1'); model.set('nudge', 0.2)")
     assert numbers(page)["f"]["x1"] == pytest.approx(1.2)
     assert page.evaluate("calls.filter(([what]) => what === 'save_changes').length") == 0
-
-
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_accessible_and_inside_the_page(show, options):
-    page = show(**options)
-    press(page, "All steps")
-    for theme in ("light", "dark"):
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_it_cleans_up(show):
-    page = show()
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.listeners") == 0 and page.locator(".tn").count() == 0

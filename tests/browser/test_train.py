@@ -254,6 +254,7 @@ def test_the_runner_starts_pauses_and_does_one_step(running):
     assert running.evaluate("run.once(), [steps, shown]") == [before[0] + 1, before[1] + 1]
 
 
+@pytest.mark.alone
 def test_in_slow_motion_single_steps_are_seen(running):
     running.evaluate("run.setSlow(true), run.start()")
     assert 1 <= steps_in(running, 1500) <= 5
@@ -281,6 +282,7 @@ def test_the_runner_ends_with_the_work_and_when_it_is_disposed_of(running):
     assert steps_in(running, 100) == 0
 
 
+@pytest.mark.alone
 def test_the_page_lives_while_a_network_trains(page, digits):
     """No task of more than 50 ms, as the browser itself reports them."""
     page.set_content("<div id=figure>x</div>")

@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from book.digits import TARGET
+from tests.browser.harness import PHONE, assert_accessible
 from widgets.train_digits import FAULTS, TrainDigits
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PRESETS = [
     {"name": "Just right", "rate": 0.2, "why": "It settles."},
     {"name": "Saturated", "scale": 30.0, "why": "Flat at first."},
@@ -154,21 +153,8 @@ def test_a_picture_of_a_running_training_is_quick(show):
 
 
 @pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
-def test_accessible_and_inside_the_page(show, options):
+def test_accessible_when_it_has_trained(show, options):
     page = show(options)
     press(page, "One step")
     train_until(page, "lab.steps === 1")
-    for theme in ("light", "dark"):
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.wait_for_timeout(150)
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_it_cleans_up(show):
-    page = show()
-    press(page, "Train")
-    train_until(page, "lab.steps > 2")
-    page.evaluate("cleanup()")
-    assert page.evaluate("model.listeners") == 0 and page.locator(".td").count() == 0
+    assert_accessible(page)
