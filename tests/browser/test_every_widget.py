@@ -12,9 +12,6 @@ from tests.examples import EXAMPLES, example
 from widgets import WIDGETS
 
 CONTROLS = "#one :is(button, input, select, summary, [tabindex])"
-# What a finger must hit: of the sliders those that are more than the browser's own.
-TARGETS = "#one :is(button, select, summary, [tabindex], [type=checkbox], [type=radio], {})"
-TARGETS = TARGETS.format(".bt-slider, .lp-range, .lt-range")
 # Milliseconds that a change may take where it is more than a redraw.
 LIMITS = {"CentrePatch": 150, "ConditionalDigits": 150, "Denoise": 300}
 FRAME = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
@@ -62,7 +59,7 @@ def test_it_fits_a_phone_with_room_for_fingers(show):
           const { left, right, width, height } = target.getBoundingClientRect();
           return width && (width < 43.9 || height < 43.9 || left < 0 || right > 390);
         }).map((e) => e.outerHTML.slice(0, 200))""",
-        TARGETS,
+        CONTROLS,
     )
     assert small == []
 
