@@ -16,6 +16,7 @@ or an output edited by hand, is noticed.
 from __future__ import annotations
 
 import argparse
+import ast
 import base64
 import hashlib
 import json
@@ -153,15 +154,27 @@ def _digest(value) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _syntax(node):
+    """Return a syntax tree as plain lists, the same in every Python: what is empty is left out."""
+    if isinstance(node, list):
+        return [_syntax(one) for one in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    given = [(name, v) for name, v in ast.iter_fields(node) if v is not None and v != []]
+    return [type(node).__name__, *((name, _syntax(v)) for name, v in given)]
+
+
 def code_digest(nb) -> str:
     """Digest of the code: what a run depends on.
 
-    Comments at a line's end or on lines of their own, blank lines, the division into cells and the
-    repository's address in the set-up cell do not count.
+    Comments, the layout, the division into cells and the repository's address in the set-up cell
+    do not count.
     """
-    lines = "\n".join(c.source for c in nb.cells if c.cell_type == "code").splitlines()
-    bare = [re.sub(r"(^\s*|\s{2,})# .*$", "", line).rstrip() for line in lines]
-    return _digest([re.sub(r'^REPOSITORY = ".*"', "REPOSITORY", line) for line in bare if line])
+    tree = ast.parse("\n".join(c.source for c in nb.cells if c.cell_type == "code"))
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "REPOSITORY":
+            node.value = ast.Constant("")
+    return _digest(_syntax(tree))
 
 
 def output_digest(nb) -> str:
