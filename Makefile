@@ -7,7 +7,8 @@ PYTHON ?= python3
 
 # CI tests the exact versions of constraints.txt on Python 3.11; elsewhere the ranges decide.
 CONSTRAIN = $$($(PYTHON) -c 'import sys; print("-c constraints.txt" * (sys.version_info[:2] == (3, 11)))')
-PIP_INSTALL = -m pip install --quiet --disable-pip-version-check $(CONSTRAIN)
+# Nothing is compiled beforehand: Python does it for what is imported, a fraction of it.
+PIP_INSTALL = -m pip install --quiet --no-compile --disable-pip-version-check $(CONSTRAIN)
 
 # A folder of its own for the book: it needs no torch, so it is ready in a minute.
 BOOK := .venv-book
