@@ -29,11 +29,12 @@ class TrainDigits(Examples, TrainsInPage, front="train_digits.js"):
         What the reader may choose from, see ``ACTIVATIONS``, ``OPTIMIZERS`` and ``FAULTS``; of a
         single one there is no menu.  A fault is a wrong backward pass.
     presets
-        Settings with a name and a reason: ``{"name": ..., "why": ..., "rate": ...}``.
+        Settings with a name and a reason: ``{"name": ..., "why": ..., "rate": ...}``; what a preset
+        does not name is as at first.
     inside
         Also show a unit's weights and gradient, and the size of each layer's gradient.
     scale
-        Of the weights at first, times 1/sqrt(n) (ReLU: sqrt(2/n)).
+        Of the first layer's weights at first, times 1/sqrt(n) (ReLU: sqrt(2/n)).
 
     With a kernel, the settings, ``widget.unit`` and ``widget.image`` (28, 28) follow the page and
     can be set; the network itself lives in the page.
@@ -95,6 +96,8 @@ class TrainDigits(Examples, TrainsInPage, front="train_digits.js"):
             alt=alt,
             **settings,
         )
+        names = ("hidden", "activation", "optimizer", "rate", "batch", "fault")
+        self._options = self._options | {"start": {name: getattr(self, name) for name in names}}
 
     def poster(self) -> bytes:
         """The curves and the weights of one such training, made with torch: PNG."""
@@ -108,10 +111,11 @@ class TrainDigits(Examples, TrainsInPage, front="train_digits.js"):
             torch.manual_seed(0)
             wide = [nn.Linear(784, self.hidden), act()] if self.hidden else []
             net = nn.Sequential(*wide, nn.Linear(self.hidden or 784, 10))
+            nn.init.normal_(net[0].weight, std=self._options["scale"] / 28)
         momentum = 0.9 if self.optimizer == "momentum" else 0.0
         stepper = torch.optim.SGD(net.parameters(), self.rate, momentum=momentum)
         losses, right = [], []
-        for _ in range(3):
+        for _ in range(8):
             for chosen in torch.randperm(len(labels), generator=generator).split(self.batch):
                 loss = nn.functional.cross_entropy(net(images[chosen]), labels[chosen])
                 stepper.zero_grad()

@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from tests.test_tiny_network import EXAMPLE
-from widgets.tiny_network import STAGES, TinyNetwork, forward
+from widgets.tiny_network import STAGES, TinyNetwork, backward, forward
 
 
 @pytest.fixture
@@ -81,3 +81,18 @@ def test_it_follows_python(show):
     page.evaluate("model.set('stage', 10); model.set('chosen', 'x1'); model.set('nudge', 0.2)")
     assert numbers(page)["f"]["x1"] == pytest.approx(1.2)
     assert page.evaluate("calls.filter(([what]) => what === 'save_changes').length") == 0
+
+
+def test_all_weights_move_downhill(show):
+    page = show()
+    press(page, "Move all weights downhill", 2)
+    values, (first, *_) = dict(EXAMPLE), [forward(EXAMPLE, 1)]
+    for _ in range(2):
+        slopes = backward(values, 1)
+        values |= {k: v - 0.5 * slopes[k] for k, v in values.items() if k[0] != "x"}
+    last = forward(values, 1)
+    assert numbers(page)["f"]["p"] == pytest.approx(last["p"], abs=1e-12)
+    words = page.locator(".tn-course").text_content()
+    assert f"p from {first['p']:.3f} to {last['p']:.3f}" in words and "After 2 steps" in words
+    press(page, "Start again")
+    assert numbers(page)["f"]["p"] == pytest.approx(first["p"], abs=1e-12)

@@ -1,6 +1,6 @@
 // tiny_network.js - two inputs, two hidden units, one output: every number of a forward and a backward pass.
 
-import { h, svg } from "./lib/dom.js";
+import { button, h, svg } from "./lib/dom.js";
 import { rangeField, selectField } from "./lib/fields.js";
 import { clamp, minus } from "./lib/numbers.js";
 import { inStep } from "./lib/step.js";
@@ -83,8 +83,9 @@ const FORWARD = 4; // the last step of the forward pass
 
 // ---- the drawing ----------------------------------------------------------------------------------------
 
-const [WIDE, TALL] = [376, 272];
-const NODES = { x1: [38, 80], x2: [38, 210], h1: [186, 80], h2: [186, 210], p: [330, 145] };
+const [WIDE, TALL] = [384, 300];
+const NODES = { x1: [38, 86], x2: [38, 222], h1: [188, 86], h2: [188, 222], p: [334, 152] };
+const RADIUS = 35;
 const SUBSCRIPT = { 1: "₁", 2: "₂" };
 export const nameOf = (key) => key.replace(/\d/g, (digit) => SUBSCRIPT[digit]);
 
@@ -107,24 +108,28 @@ function pathsOf(name) {
   return name === "c" || !name ? [] : [name];
 }
 
+/** A circle with a sum and its derivative, what comes of it and its bias where no connection passes. */
 function draftNode(key) {
   const [x, y] = NODES[key];
-  const output = key === "p";
-  const lines = Array.from({ length: 2 }, (_, i) => svg("text", { class: i ? "tn-derivative" : "tn-number", x, y: y + (i ? 18 : 3), "text-anchor": "middle" }));
-  const title = svg("text", { class: "tn-name", x, y: y - (output ? 42 : 40), "text-anchor": "middle" });
-  const circle = svg("circle", { class: "tn-node", cx: x, cy: y, r: output ? 36 : 34 });
-  const bias = svg("tspan", {});
-  const ofBias = svg("tspan", { class: "tn-derivative", dx: 5 });
-  // a bias stands where no connection passes
-  const beside = svg("text", { class: "tn-number", x: output ? x - 8 : x, y: key === "h2" ? y + 52 : y - (output ? 60 : 58), "text-anchor": "middle" }, bias, ofBias);
-  return { element: svg("g", {}, circle, title, ...lines, beside), title, lines, circle, bias, ofBias };
+  const text = (dy, ...parts) => svg("text", { class: "tn-number", x, y: y + dy, "text-anchor": "middle" }, ...parts);
+  const pair = (dy) => {
+    const [value, derivative] = [svg("tspan", {}), svg("tspan", { class: "tn-derivative", dx: 5 })];
+    return { element: text(dy, value, derivative), value, derivative };
+  };
+  const circle = svg("circle", { class: "tn-node", cx: x, cy: y, r: RADIUS });
+  const [sum, slope] = [text(0), svg("text", { class: "tn-derivative", x, y: y + 16, "text-anchor": "middle" })];
+  const lower = key === "h2";
+  const above = pair(lower ? RADIUS + 16 : -RADIUS - 6);
+  const bias = pair(lower ? RADIUS + 32 : -RADIUS - 22);
+  const below = text(RADIUS + 16);
+  return { element: svg("g", {}, circle, sum, slope, above.element, bias.element, below), circle, sum, slope, above, bias, below };
 }
 
 function draftEdge([name, from, to, share]) {
   const [[x1, y1], [x2, y2]] = [NODES[from], NODES[to]];
   const length = Math.hypot(x2 - x1, y2 - y1);
   const [ux, uy] = [(x2 - x1) / length, (y2 - y1) / length];
-  const [ax, ay, bx, by] = [x1 + 35 * ux, y1 + 35 * uy, x2 - 37 * ux, y2 - 37 * uy];
+  const [ax, ay, bx, by] = [x1 + RADIUS * ux, y1 + RADIUS * uy, x2 - RADIUS * ux, y2 - RADIUS * uy];
   const [x, y] = [ax + share * (bx - ax), ay + share * (by - ay)];
   const line = svg("line", { class: "tn-edge", x1: ax, y1: ay, x2: bx, y2: by });
   const weight = svg("text", { class: "tn-number", x, y: y - 3, "text-anchor": "middle" });
@@ -134,11 +139,16 @@ function draftEdge([name, from, to, share]) {
 
 // ---- the widget -------------------------------------------------------------------------------------------
 
+const RATE = 0.5; // of a step downhill
+const PARAMETERS = ["w11", "w12", "w21", "w22", "b1", "b2", "v1", "v2", "c"];
+
 function render({ model, el }) {
   const given = model.get("_values");
   const target = model.get("_target");
   const step = inStep(model, ["stage", "chosen", "nudge"]);
   const { state } = step;
+  let values = { ...given }; // after some steps downhill
+  let trail = []; // p and loss before each of them
 
   const nodes = Object.fromEntries(Object.keys(NODES).map((key) => [key, draftNode(key)]));
   const edges = EDGES.map(draftEdge);
@@ -151,7 +161,6 @@ function render({ model, el }) {
   const story = h("p", { class: "tn-story" });
   const where = h("span", { class: "cw-value" });
   const goTo = (stage) => step.commit({ stage: clamp(stage, 0, LAST) });
-  const button = (text, onclick) => h("button", { type: "button", class: "cw-button", onclick }, text);
   const back = button("Step back", () => goTo(state.stage - 1));
   const on = button("Step", () => goTo(state.stage + 1));
   const end = button("All steps", () => goTo(state.stage === LAST ? 0 : LAST));
@@ -170,6 +179,12 @@ function render({ model, el }) {
     onChange: (nudge) => step.commit({ nudge }),
   });
   const verdict = h("p", { class: "tn-verdict" });
+  const downhill = button("Move all weights downhill", descend);
+  const again = button("Start again", () => {
+    [values, trail] = [{ ...given }, []];
+    step.commit({ chosen: "", nudge: 0 });
+  });
+  const course = h("p", { class: "tn-course" });
   const root = h(
     "div",
     { class: "cw tn", role: "group", "aria-label": "A network of six weights, step by step" },
@@ -178,30 +193,46 @@ function render({ model, el }) {
     story,
     h("div", { class: "tn-nudge" }, menu.element, slider.element),
     verdict,
+    h("div", { class: "tn-buttons" }, downhill, again),
+    course,
     h("p", { class: "cw-note" }, "In every circle and on every connection: the value, and in orange the derivative of the loss by it."),
   );
 
+  /** The values as they are drawn, with the nudge, and the derivatives. */
   function now() {
-    const values = { ...given };
-    if (state.chosen) values[state.chosen] += state.nudge;
-    const f = forward(values, target);
+    const moved = { ...values };
+    if (state.chosen) moved[state.chosen] += state.nudge;
+    const f = forward(moved, target);
     return { f, d: backward(f, target) };
   }
 
-  function compare(f) {
-    const before = forward(given, target);
-    const slope = backward(before, target)[state.chosen];
-    return { slope, predicted: slope * state.nudge, actual: f.loss - before.loss };
+  /** One step of gradient descent: every weight and bias against its derivative. */
+  function descend() {
+    const f = forward(values, target);
+    const d = backward(f, target);
+    trail.push(f);
+    values = { ...values };
+    for (const name of PARAMETERS) values[name] -= RATE * d[name];
+    step.commit({ chosen: "", nudge: 0, stage: LAST });
   }
 
-  function words(f) {
+  function words() {
     if (!state.chosen) return "Choose a number, move it, and compare how far the loss moves with what its derivative predicts.";
-    const { slope, predicted, actual } = compare(f);
+    const before = forward(values, target);
+    const slope = backward(before, target)[state.chosen];
+    const four = (v) => minus(v.toFixed(4));
+    const actual = now().f.loss - before.loss;
     return (
-      `Predicted: ${three(slope)} · ${inSum(state.nudge)} = ${minus(predicted.toFixed(4))}. ` +
-      `Actual: the loss moves by ${minus(actual.toFixed(4))}. ` +
-      (Math.abs(state.nudge) > 0.25 ? "The nudge is large: a derivative is a promise for small ones." : "Halve the nudge, and the two differ by about a quarter as much.")
+      `Predicted, from the derivative before the nudge: ${three(slope)} · ${inSum(state.nudge)} = ${four(slope * state.nudge)}. ` +
+      `Actual: the loss moves by ${four(actual)}. ` +
+      (Math.abs(state.nudge) > 0.25 ? "The nudge is large: a derivative is a promise for small ones." : "The smaller the nudge, the better they agree.")
     );
+  }
+
+  function progress(f) {
+    if (!trail.length) return `Every weight and bias moves by −${RATE} times its derivative.`;
+    const [first] = trail;
+    return `After ${trail.length} ${trail.length > 1 ? "steps" : "step"}: p from ${three(first.p)} to ${three(f.p)}, loss from ${three(first.loss)} to ${three(f.loss)}.`;
   }
 
   function draw() {
@@ -209,9 +240,13 @@ function render({ model, el }) {
     const known = new Set(STAGES.slice(0, state.stage + 1).flatMap(({ adds }) => adds));
     const fresh = new Set(STAGES[state.stage].adds);
     const paths = new Set(pathsOf(state.chosen));
-    const fill = (text, key, value, prefix = "") => {
-      text.textContent = known.has(key) ? prefix + three(value) : "";
+    const fill = (text, key, value, name = "") => {
+      text.textContent = known.has(key) ? `${name && `${nameOf(name)} `}${three(value)}` : "";
       text.classList.toggle("tn-fresh", fresh.has(key));
+    };
+    const both = ({ value, derivative }, name) => {
+      fill(value, name, f[name], name);
+      fill(derivative, `d.${name}`, d[name]);
     };
     for (const edge of edges) {
       edge.weight.textContent = `${nameOf(edge.name)} ${three(f[edge.name])}`;
@@ -219,28 +254,17 @@ function render({ model, el }) {
       edge.line.classList.toggle("tn-path", paths.has(edge.name));
       edge.line.classList.toggle("tn-chosen", edge.name === state.chosen);
     }
-    for (const key of ["x1", "x2"]) {
-      nodes[key].title.textContent = nameOf(key);
-      fill(nodes[key].lines[0], key, f[key]);
-      fill(nodes[key].lines[1], `d.${key}`, d[key]);
+    for (const [key, sum, above, bias] of [["x1", "x1"], ["x2", "x2"], ["h1", "a1", "h1", "b1"], ["h2", "a2", "h2", "b2"], ["p", "z", "p", "c"]]) {
+      const node = nodes[key];
+      fill(node.sum, sum, f[sum], sum);
+      fill(node.slope, `d.${sum}`, d[sum]);
+      node.circle.classList.toggle("tn-chosen", key === state.chosen);
+      if (!above) continue;
+      both(node.above, above);
+      node.bias.value.textContent = `${nameOf(bias)} ${three(f[bias])}`;
+      fill(node.bias.derivative, `d.${bias}`, d[bias]);
     }
-    for (const j of [1, 2]) {
-      const { title, lines } = nodes[`h${j}`];
-      // before tanh or behind it: the value and the derivative are of the same number
-      const shown = known.has(`h${j}`) && !known.has(`d.a${j}`) ? `h${j}` : `a${j}`;
-      title.textContent = shown === `h${j}` ? `h${SUBSCRIPT[j]} = tanh a${SUBSCRIPT[j]}` : `a${SUBSCRIPT[j]}`;
-      fill(lines[0], shown, f[shown]);
-      fill(lines[1], `d.${shown}`, d[shown]);
-    }
-    const squashed = known.has("p") && state.stage <= FORWARD;
-    nodes.p.title.textContent = squashed ? `p, loss ${three(f.loss)}` : "z";
-    fill(nodes.p.lines[0], squashed ? "p" : "z", squashed ? f.p : f.z);
-    fill(nodes.p.lines[1], "d.z", d.z);
-    for (const [node, name] of [["h1", "b1"], ["h2", "b2"], ["p", "c"]]) {
-      nodes[node].bias.textContent = `${nameOf(name)} ${three(f[name])}`;
-      fill(nodes[node].ofBias, `d.${name}`, d[name]);
-    }
-    for (const [key, { circle }] of Object.entries(nodes)) circle.classList.toggle("tn-chosen", key === state.chosen);
+    fill(nodes.p.below, "loss", f.loss, "loss");
 
     story.textContent = STAGES[state.stage].tell(f, d, target);
     where.textContent = `${state.stage === 0 ? "start" : state.stage <= FORWARD ? "forward" : "backward"}, ${state.stage} of ${LAST}`;
@@ -250,7 +274,9 @@ function render({ model, el }) {
     menu.show(state.chosen);
     slider.show(state.nudge);
     slider.input.disabled = !state.chosen;
-    verdict.textContent = words(f);
+    verdict.textContent = words();
+    again.disabled = !trail.length;
+    course.textContent = progress(forward(values, target));
     drawing.setAttribute("aria-label", `Target ${target}, p ${three(f.p)}, loss ${three(f.loss)}; step ${state.stage} of ${LAST}`);
   }
 
@@ -259,7 +285,11 @@ function render({ model, el }) {
     el,
     root,
     draw,
-    sentence: () => (state.chosen ? words(now().f) : STAGES[state.stage].tell(now().f, now().d, target)),
+    sentence() {
+      if (state.chosen) return words();
+      const { f, d } = now();
+      return trail.length ? progress(f) : STAGES[state.stage].tell(f, d, target);
+    },
   });
 }
 

@@ -7,7 +7,7 @@ import { trainingDigits } from "./lib/digits.js";
 import { button, h, setAll, svg, title } from "./lib/dom.js";
 import { softmax } from "./lib/engine.js";
 import { checkField, rangeField, selectField } from "./lib/fields.js";
-import { clamp, figure, grouped, largest, percent, rms } from "./lib/numbers.js";
+import { clamp, figure, grouped, largest, norm, percent, rms } from "./lib/numbers.js";
 import { PIXELS, bytesToInk, digitCanvas, paintDigit, paintWeights, thumbnail } from "./lib/pictures.js";
 import { uniform } from "./lib/random.js";
 import { inStep } from "./lib/step.js";
@@ -19,6 +19,8 @@ const GAIN = { relu: Math.SQRT2, tanh: 1, sigmoid: 1 };
 const OPTIMIZERS = { sgd: SGD, momentum: Momentum };
 const PART = 100; // held-out digits that are judged at a time
 const JUDGED_EVERY = 400; // ms from one judgement of all held-out digits to the next
+const JUDGED_FROM = 1e-4; // size of a gradient that single precision still knows to three digits
+const ROUND = 1000; // steps that one press trains
 const POINTS = 300; // of a curve; then every other one is dropped
 const SHOWN = 32; // hidden units with a picture
 const DRAWN_EVERY = 80; // ms from one picture of a running training to the next
@@ -60,14 +62,21 @@ class Lab {
     this.judged = []; // { step, accuracy }
     this.judging = null;
     this.lastJudged = -Infinity;
+    this.goal = ROUND; // where a training stops by itself
     this.diverged = false;
     warmUp(this.net);
   }
 
+  /** Judged, and as far as it was to go. */
+  get finished() {
+    return this.steps === this.goal && this.judged.at(-1)?.step === this.steps;
+  }
+
   /** A piece of work: one step, or one part of the judgement of the held-out digits. */
   work() {
-    if (this.diverged) return false;
-    if (!this.judging && performance.now() - this.lastJudged > JUDGED_EVERY) this.judging = { at: 0, right: 0 };
+    if (this.diverged || this.finished) return false;
+    const due = this.steps === this.goal || performance.now() - this.lastJudged > JUDGED_EVERY;
+    if (due) this.judging ??= { at: 0, right: 0 };
     if (this.judging) this.judge();
     else this.step();
     return !this.diverged;
@@ -128,8 +137,9 @@ class Lab {
   }
 
   /**
-   * The gradient by the six weights of the first layer where it is largest, against central differences
-   * in float64 on one batch: the largest error, relative to the largest derivative.
+   * The gradient of the first layer on one batch against central differences in float64: the relative
+   * error ||found - measured|| / max(||found||, ||measured||) of 60 weights and of all biases; null where
+   * they are too small for single precision.
    */
   check() {
     const { x, y } = this.batches.next();
@@ -143,26 +153,30 @@ class Lab {
     const examples = Float64Array.from(x);
     const delta = new Float64Array(this.delta.length);
     const loss = () => softmaxCrossEntropy(exact.forward(examples, count), y, count, delta);
-    let worst = 0;
-    let most = 0;
-    for (const name of ["weight", "bias"]) {
+    const error = (name, places) => {
       const found = this.linear[0].grads[name];
       const values = twins[0].params[name];
-      loss();
-      exact.backward(delta, count);
-      const order = [...values.keys()].sort((a, b) => Math.abs(twins[0].grads[name][b]) - Math.abs(twins[0].grads[name][a]));
-      for (const i of order.slice(0, 3)) {
+      const slopes = places.map((i) => {
         const kept = values[i];
         values[i] = kept + 1e-5;
         const above = loss();
         values[i] = kept - 1e-5;
-        const measured = (above - loss()) / 2e-5;
+        const below = loss();
         values[i] = kept;
-        worst = Math.max(worst, Math.abs(found[i] - measured));
-        most = Math.max(most, Math.abs(measured));
-      }
-    }
-    return worst / (most || 1);
+        return (above - below) / 2e-5;
+      });
+      const ours = places.map((i) => found[i]);
+      const size = Math.max(norm(ours), norm(slopes));
+      return size < JUDGED_FROM ? null : norm(ours.map((v, k) => v - slopes[k])) / size;
+    };
+    loss();
+    exact.backward(delta, count);
+    const size = (i) => Math.abs(twins[0].grads.weight[i]);
+    const steepest = [...twins[0].grads.weight.keys()].sort((a, b) => size(b) - size(a));
+    return {
+      weight: error("weight", steepest.slice(0, 600).filter((_, k) => k % 10 === 0)),
+      bias: error("bias", [...twins[0].params.bias.keys()]),
+    };
   }
 }
 
@@ -173,17 +187,21 @@ function stepChart({ name, marks, scale: share, colours }) {
   const plot = chart({ wide: 340, tall: 150, edge: { left: 56, right: 10, top: 10, bottom: 24 }, label: name });
   for (const [value, text] of marks) plot.element.append(plot.across(plot.y(share(value))), plot.beside(plot.y(share(value)), text));
   const lines = colours.map((colour) => svg("polyline", { class: `td-line td-${colour}` }));
+  const ghosts = colours.map((colour) => svg("polyline", { class: `td-line td-ghost td-${colour}` }));
   const end = plot.below(plot.right, "");
   end.setAttribute("text-anchor", "end");
-  plot.element.append(...lines, plot.below(plot.left, "0"), end);
+  plot.element.append(...ghosts, ...lines, plot.below(plot.left, "0"), end);
   return {
     element: h("figure", { class: "td-chart" }, h("figcaption", { class: "cw-title" }, name), plot.element),
-    /** `series`: for each line its [step, value]; all end at `last`. */
-    show(series, last) {
-      series.forEach((points, k) => {
-        const placed = points.map(([step, value]) => [plot.x(step / Math.max(1, last)), plot.y(clamp(share(value), 0, 1))]);
-        setAll(lines[k], { points: corners(placed) });
-      });
+    /** `series`: for each line its [step, value], and so `before`, of the network before; `last` is the last step of all. */
+    show(series, before, last) {
+      const draw = (elements, all) =>
+        all.forEach((points, k) => {
+          const placed = points.map(([step, value]) => [plot.x(step / Math.max(1, last)), plot.y(clamp(share(value), 0, 1))]);
+          setAll(elements[k], { points: corners(placed) });
+        });
+      draw(lines, series);
+      draw(ghosts, before);
       end.textContent = last ? `step ${grouped(last)}` : "";
     },
   };
@@ -192,7 +210,7 @@ function stepChart({ name, marks, scale: share, colours }) {
 // ---- the widget -------------------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  const { presets, activations, optimizers, faults, inside, scale: first } = model.get("_options");
+  const { presets, activations, optimizers, faults, inside, scale: first, start } = model.get("_options");
   const names = ["hidden", "activation", "optimizer", "rate", "batch", "fault", "unit", "image"];
   const step = inStep(model, names);
   const { state } = step;
@@ -201,6 +219,7 @@ function render({ model, el }) {
   let scaleNow = first; // of the weights at first; a preset may change it
   let seed = 0;
   let preset = null;
+  let ghost = null; // the network before this one
   let note = "Nothing is loaded until you press a button: then 600 kB of digits come from this site.";
 
   // -- running
@@ -235,13 +254,21 @@ function render({ model, el }) {
 
   async function toggle() {
     if (run.running) run.pause();
-    else if (await prepare()) run.start();
+    else if (await prepare()) goOn();
     step.change({});
+  }
+
+  function goOn() {
+    if (lab.steps === lab.goal) lab.goal += ROUND;
+    checked.textContent = "";
+    run.start();
   }
 
   async function once() {
     run.pause();
     if (!(await prepare()) || lab.diverged) return;
+    if (lab.steps === lab.goal) lab.goal += ROUND;
+    checked.textContent = "";
     lab.step();
     lab.judging = { at: 0, right: 0 };
     while (lab.judging) lab.judge();
@@ -250,6 +277,8 @@ function render({ model, el }) {
 
   /** A new network with the settings as they are; it trains on if it was training. */
   function reset() {
+    if (lab?.steps > 1) ghost = lab;
+    checked.textContent = "";
     lab = digits ? new Lab(digits, settings()) : null;
     step.commit({ unit: Math.min(state.unit, Math.max(0, state.hidden - 1)) });
   }
@@ -258,7 +287,7 @@ function render({ model, el }) {
     preset = null;
     Object.assign(state, values);
     // what can change while a network trains changes; the rest makes a new one
-    if (lab && Object.keys(values).every((name) => ["rate", "fault"].includes(name))) {
+    if (lab && Object.keys(values).every((name) => name === "rate")) {
       Object.assign(lab.settings, values);
       step.commit(values);
     } else reset();
@@ -266,11 +295,11 @@ function render({ model, el }) {
 
   async function choosePreset(chosen) {
     const { name, why, scale: factor = first, ...values } = chosen;
-    set({ fault: "none", ...values });
+    Object.assign(state, start, values); // all settings: nothing of an earlier choice stays
     scaleNow = factor;
     preset = chosen;
     reset();
-    if (await prepare()) run.start();
+    if (await prepare()) goOn();
     step.change({});
   }
 
@@ -287,7 +316,7 @@ function render({ model, el }) {
   if (optimizers.length < 2) fields.optimizer.element.hidden = true;
   if (faults.length < 2) fields.fault.element.hidden = true;
 
-  const train = button("Train", toggle, "td-train");
+  const train = button("", toggle, "td-train");
   const single = button("One step", once);
   const slow = checkField({ name: "slow", onChange: (on) => run.setSlow(on) });
   const again = button("New network", () => {
@@ -302,14 +331,18 @@ function render({ model, el }) {
   const sizes = stepChart({ name: "Size of the weight gradient: hidden layer (blue), output layer (orange)", marks: [[1e-4, "10⁻⁴"], [1e-2, "10⁻²"], [1, "1"]], scale: (v) => (Math.log10(v + 1e-9) + 5) / 5.5, colours: ["first", "second"] });
   const tiles = Array.from({ length: SHOWN }, (_, k) => thumbnail("", () => step.commit({ unit: k }), "td-unit"));
   const pictures = h("div", { class: "cw-thumbnails td-units" }, ...tiles.map(({ element }) => element));
+  const faint = h("p", { class: "cw-note" }, "The faint lines are those of the network before.");
   const picturesTitle = title("");
   const unitWeights = digitCanvas("The chosen unit's weights");
   const unitGradient = digitCanvas("The gradient by these weights on the last batch");
   const unitText = h("p", { class: "cw-note" });
+  const checked = h("p", { class: "td-checked" });
   const checkButton = button("Check the gradient", async () => {
     if (!(await prepare())) return;
-    const error = lab.check();
-    note = `Largest relative error against central differences, six derivatives of the first layer: ${figure(error)}${error > 1e-3 ? ". This backward pass is wrong." : "."}`;
+    const { weight, bias } = lab.check();
+    const words = (error) => (error === null ? "too small to judge" : error > 0.01 ? `off by ${Math.round(100 * error)} %` : `right (${figure(error)})`);
+    checked.textContent = `Against nudges to both sides, the gradient of this layer's weights is ${words(weight)}, that of its biases ${words(bias)}.${Math.max(weight, bias) > 0.01 ? " This backward pass is wrong." : ""}`;
+    step.say(checked.textContent);
     step.commit({}, []);
   });
   const insidePart = h(
@@ -317,7 +350,7 @@ function render({ model, el }) {
     { class: "td-inside" },
     h("figure", {}, h("figcaption", { class: "cw-title" }, "Its weights"), unitWeights),
     h("figure", {}, h("figcaption", { class: "cw-title" }, "Its gradient"), unitGradient),
-    h("div", { class: "td-inside-words" }, unitText, checkButton),
+    h("div", { class: "td-inside-words" }, unitText, checkButton, checked),
   );
   insidePart.hidden = sizes.element.hidden = !inside;
   const chooser = digitChooser({
@@ -333,13 +366,11 @@ function render({ model, el }) {
   const bars = digitBars({ prefix: "td", valueClass: "td-percent", label: "Probability of each digit" });
   const seen = digitCanvas("The digit that is read");
   const reading = h("p", { class: "td-reading" });
-  root.append(
-    h("div", { class: "td-fields" }, ...Object.values(fields).map(({ element }) => element)),
-    h("div", { class: "td-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
-    why,
-    h("div", { class: "td-buttons" }, train, single, slow.element, again),
-    status,
+  const results = h(
+    "div",
+    { class: "td-results" },
     h("div", { class: "td-charts" }, loss.element, right.element, sizes.element),
+    faint,
     picturesTitle,
     pictures,
     insidePart,
@@ -347,6 +378,14 @@ function render({ model, el }) {
     h("div", { class: "td-answer" }, h("div", {}, seen, reading), bars.element),
     chooser.thumbnails,
     chooser.section,
+  );
+  root.append(
+    h("div", { class: "td-fields" }, ...Object.values(fields).map(({ element }) => element)),
+    h("div", { class: "td-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
+    why,
+    h("div", { class: "td-buttons" }, train, single, slow.element, again),
+    status,
+    results,
   );
 
   // -- drawing
@@ -398,14 +437,19 @@ function render({ model, el }) {
 
   function draw() {
     for (const [name, field] of Object.entries(fields)) field.show(state[name]);
-    train.textContent = run.running ? "Pause" : "Train";
+    results.hidden = !lab; // nothing to see before
+    faint.hidden = !ghost;
+    train.textContent = run.running ? "Pause" : `Train ${grouped(ROUND)} steps`;
     presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === preset)));
     why.textContent = preset?.why ?? "";
     status.textContent = summary();
-    const last = lab?.steps ?? 0;
-    loss.show([(lab?.curve ?? []).map((p) => [p.step, p.loss])], last);
-    right.show([(lab?.judged ?? []).map((p) => [p.step, p.accuracy])], last);
-    if (inside) sizes.show([0, 1].map((k) => (lab?.curve ?? []).filter((p) => k < p.sizes.length).map((p) => [p.step, p.sizes[k]])), last);
+    const last = Math.max(lab?.steps ?? 0, ghost?.steps ?? 0);
+    const lossOf = (one) => [(one?.curve ?? []).map((p) => [p.step, p.loss])];
+    const scoreOf = (one) => [(one?.judged ?? []).map((p) => [p.step, p.accuracy])];
+    const sizesOf = (one) => [0, 1].map((k) => (one?.curve ?? []).filter((p) => k < p.sizes.length).map((p) => [p.step, p.sizes[k]]));
+    loss.show(lossOf(lab), lossOf(ghost), last);
+    right.show(scoreOf(lab), scoreOf(ghost), last);
+    if (inside) sizes.show(sizesOf(lab), sizesOf(ghost), last);
     drawPictures();
     drawAnswer();
   }
