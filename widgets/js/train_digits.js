@@ -380,11 +380,11 @@ function render({ model, el }) {
     chooser.section,
   );
   root.append(
-    h("div", { class: "td-fields" }, ...Object.values(fields).map(({ element }) => element)),
     h("div", { class: "td-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
     why,
     h("div", { class: "td-buttons" }, train, single, slow.element, again),
     status,
+    h("div", { class: "td-fields" }, ...Object.values(fields).map(({ element }) => element)),
     results,
   );
 
