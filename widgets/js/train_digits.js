@@ -294,9 +294,9 @@ function render({ model, el }) {
   }
 
   async function choosePreset(chosen) {
-    const { name, why, scale: factor = first, ...values } = chosen;
-    Object.assign(state, start, values); // all settings: nothing of an earlier choice stays
-    scaleNow = factor;
+    // all settings: nothing of an earlier choice stays
+    for (const name of Object.keys(start)) state[name] = chosen[name] ?? start[name];
+    scaleNow = chosen.scale ?? first;
     preset = chosen;
     reset();
     if (await prepare()) goOn();

@@ -148,7 +148,7 @@ class Activation {
 
 export class ReLU extends Activation {
   activate(x) {
-    return x > 0 ? x : x * 0; // not just 0: NaN stays NaN
+    return x > 0 || Number.isNaN(x) ? x : 0;
   }
 
   slope(value) {
