@@ -16,6 +16,7 @@ from .latent_traversal import LatentTraversal
 from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
+from .three_scores import ThreeScores
 from .tiny_network import TinyNetwork
 from .train_digits import TrainDigits
 
@@ -33,6 +34,7 @@ __all__ = [
     "LatentTraversal",
     "Listen",
     "RankDial",
+    "ThreeScores",
     "TinyNetwork",
     "TrainDigits",
     "pack",
