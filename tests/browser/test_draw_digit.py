@@ -65,7 +65,7 @@ def sent_image(page):
     return np.array(sent).reshape(28, 28)
 
 
-SENT = ["set image", "set example", "save_changes"]
+SENT = ["set image", "set example", "set temperature", "save_changes"]
 
 
 def clear(page):
@@ -85,6 +85,29 @@ def test_it_starts_with_the_first_example_and_says_nothing_to_python(show, widge
     assert row.get_attribute("class").split()[0] == "dd-best" and "%" in row.inner_text()
     assert f"labelled {digits[1][4000]}" in page.locator(".dd-truth").inner_text()
     assert calls(page) == [] and said(page) == ""
+
+
+def test_scores_stand_beside_the_probabilities_and_a_temperature_divides_them(show, widget):
+    page = show()
+    logits = page.evaluate("[...document.querySelector('.dd').drawDigit.logits]")
+    np.testing.assert_allclose(logits, widget.logits, atol=0.5)
+    shown = page.locator(".dd-note").all_inner_texts()
+    assert shown == [f"{z:.1f}".replace("-", "−") for z in logits]
+    best = probabilities(page).argmax()
+    heat = page.get_by_label("Temperature")
+    heat.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(60)
+    hot = page.evaluate("model.get('temperature')")
+    assert hot == pytest.approx(10**0.6, rel=1e-3)
+    expected = torch.tensor(logits).div(hot).softmax(0).numpy()
+    np.testing.assert_allclose(probabilities(page), expected, atol=1e-4)
+    assert probabilities(page).argmax() == best
+    assert f"at temperature {hot:.2f}" in said(page)
+    page.evaluate("model.set('temperature', 1)")
+    page.wait_for_timeout(60)
+    assert probabilities(page)[best] > expected[best]
 
 
 # ---- drawing ------------------------------------------------------------------------------------

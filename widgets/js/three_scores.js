@@ -125,7 +125,7 @@ function render({ model, el }) {
     h("div", { class: "ts-pair" }, part("The three probabilities as one point", corner.element), part(lossTitle, loss.element)),
     story,
     h("div", { class: "ts-buttons" }, learn, again),
-    h("p", { class: "cw-note" }, "In the triangle: each corner is certainty, the grey curve is what other temperatures would make of these scores, and the orange line is where one step leads. A step moves every score by −(p − y)."),
+    h("p", { class: "cw-note" }, "In the triangle: each corner is certainty, the grey curve is what other temperatures would make of these scores, and the orange line is where one step leads. A step moves every score by −(p − y). At a temperature T other than 1, the slope is (p − y) / T."),
   );
 
   function sentence() {
