@@ -386,7 +386,7 @@ def test_cleaning_up(show):
     page = show()
     page.locator(".cw-draw").focus()
     page.keyboard.press("Space")
-    assert page.evaluate("model.listeners") == 2
+    assert page.evaluate("model.listeners") == 3
     page.evaluate("cleanup()")
     assert page.evaluate("model.listeners") == 0
     assert page.locator(".dd").count() == 0 and page.locator("#one").inner_html() == ""
