@@ -14,6 +14,7 @@ from torch import nn
 from tests.browser.harness import write_page
 from tests.browser.strokes import STROKES, draw_with_mouse
 from widgets import DrawDigit
+from widgets.base import FRONT
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
@@ -108,6 +109,15 @@ def test_scores_stand_beside_the_probabilities_and_a_temperature_divides_them(sh
     page.evaluate("model.set('temperature', 1)")
     page.wait_for_timeout(60)
     assert probabilities(page)[best] > expected[best]
+
+
+def test_another_figure_of_the_page_does_not_pull_the_rows_apart(show):
+    page = show()
+    page.add_style_tag(content=(FRONT / "lib" / "style.css").read_text("utf-8"))  # it comes again
+    boxes = [part.bounding_box() for part in page.locator(".dd-bars li").first.locator("> *").all()]
+    middles = [box["y"] + box["height"] / 2 for box in boxes]
+    assert len(boxes) == 4 and max(middles) - min(middles) < 4
+    assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
 
 
 # ---- drawing ------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ function render({ model, el }) {
   const verdictLabel = h("span", { class: "dd-truth" });
   const bars = digitBars({ prefix: "dd", valueClass: "dd-percent", label: "Score and probability of each digit", noted: true });
   const heat = rangeField({
-    name: "Temperature: every score is divided by it",
+    name: "Temperature (divides all scores)",
     min: 0.1,
     max: 10,
     perDecade: 20,
