@@ -521,6 +521,7 @@ def test_a_redraw_fits_into_a_frame(serve, open_page, digits, tmp_path, hidden):
         for summary in page.locator("summary").all():
             summary.click()
         page.get_by_text("Of 600 training digits").wait_for()
+        page.evaluate("scrollTo(0, 0)")  # the drawing area may have left the window
         area = page.locator(".cw-draw").bounding_box()
         times = []
         page.mouse.move(area["x"] + 20, area["y"] + 20)
