@@ -76,6 +76,13 @@ def test_one_step_and_then_a_training(show):
     assert page.locator(".td-line.td-loss:not(.td-ghost)").get_attribute("points").count(",") > 20
 
 
+def test_a_new_network_is_there_at_the_first_press_and_has_no_gradient_yet(show):
+    page = show()
+    press(page, "New network")
+    train_until(page, "lab.steps === 0")
+    assert page.evaluate(f"Math.max(...{LAB}.lab().linear[0].grads.weight)") == 0
+
+
 def test_a_new_network_starts_over_and_a_preset_trains_at_once(show):
     page = show()
     press(page, "One step")

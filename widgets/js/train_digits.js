@@ -65,6 +65,7 @@ class Lab {
     this.goal = ROUND; // where a training stops by itself
     this.diverged = false;
     warmUp(this.net);
+    for (const { grads } of this.linear) for (const values of Object.values(grads)) values.fill(0); // none yet
   }
 
   /** Judged, and as far as it was to go. */
@@ -319,9 +320,10 @@ function render({ model, el }) {
   const train = button("", toggle, "td-train");
   const single = button("One step", once);
   const slow = checkField({ name: "slow", onChange: (on) => run.setSlow(on) });
-  const again = button("New network", () => {
+  const again = button("New network", async () => {
     seed += 1;
-    reset();
+    if (lab) reset();
+    else await prepare();
   });
   const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
   const why = h("p", { class: "td-why" });
