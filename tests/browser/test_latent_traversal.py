@@ -156,14 +156,13 @@ def test_cross_entropy_is_pytorchs(show, nets, widget):
         assert shown == pytest.approx(float(exact), rel=0.01)
 
 
-@pytest.mark.alone
 def test_strips_show_what_the_decoder_draws(show, nets):
     page = show()
     dim = int(np.argmax(KL))
     other = int(np.argsort(-KL, kind="stable")[1])
     slider(page, other).focus()
     page.keyboard.press("End")
-    page.wait_for_selector("[data-strips=ready]", timeout=60_000)  # drawn in idle time
+    page.wait_for_selector("[data-strips=ready]")
     strip = page.evaluate(
         """() => {
           const canvas = document.querySelector(".lt-strip");
@@ -181,7 +180,7 @@ def test_strips_show_what_the_decoder_draws(show, nets):
 
 def test_hidden_strips_wait_until_they_are_seen(show):
     page = show()
-    page.wait_for_selector("[data-strips=ready]", timeout=60_000)  # drawn in idle time
+    page.wait_for_selector("[data-strips=ready]")
     empty = "[...document.querySelectorAll('.lt-strip')].filter((c) => "
     empty += "c.getContext('2d').getImageData(3, 3, 1, 1).data[3] === 0).length"
     assert page.evaluate(empty) == 2

@@ -172,7 +172,6 @@ function render({ model, el }) {
     for (const row of rows.filter(which)) row.stale = TILES;
     strips.cancel();
     root.dataset.strips = "stale"; // until the job has looked
-    strips(); // a drawing may come after the last movement, too
   }
 
   const strips = whenIdle(() => {

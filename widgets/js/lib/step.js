@@ -38,10 +38,12 @@ export function afterQuiet(ms, work) {
 }
 
 const SLICE = 8; // ms at a time, so that a frame is never missed
+const LATEST = 100; // ms after which it is done without idle time
 
 /** Work for the browser's idle time: `piece` does a small piece and returns whether more is left. */
 export function whenIdle(piece) {
-  const wait = globalThis.requestIdleCallback ?? ((work) => setTimeout(work, 16)); // Safari has none
+  const idle = globalThis.requestIdleCallback; // Safari has none; a quiet page may offer no idle time for seconds
+  const wait = (work) => (idle ? idle(work, { timeout: LATEST }) : setTimeout(work, 16));
   const forget = globalThis.cancelIdleCallback ?? clearTimeout;
   let ticket = null;
   function slice() {
