@@ -98,7 +98,8 @@ def test_no_nought_has_a_minus(open_widget):
 # Each pair of a chosen and another element: what tells them apart where only outlines count.
 EDGES = """() => [...document.querySelectorAll("#one [aria-pressed]")].map((e) => {
     const { borderTopWidth, borderTopStyle, borderTopColor } = getComputedStyle(e);
-    return [e.getAttribute("aria-pressed"), [borderTopWidth, borderTopStyle, borderTopColor].join()];
+    const edge = [borderTopWidth, borderTopStyle, borderTopColor].join();
+    return [e.getAttribute("aria-pressed"), edge];
 })"""
 
 
@@ -157,7 +158,8 @@ def test_a_deep_link_leads_to_its_place(site, open_page, place):
 # ----------------------------------------------------------------------------------------- paper
 
 CUT = """() => [...document.querySelectorAll(".bd-article pre")].filter((e) =>
-    e.checkVisibility() && e.scrollWidth > e.clientWidth + 4).map((e) => e.textContent.slice(0, 60))"""
+    e.checkVisibility() && e.scrollWidth > e.clientWidth + 4
+  ).map((e) => e.textContent.slice(0, 60))"""
 
 
 @pytest.mark.parametrize("number", CHAPTERS)
