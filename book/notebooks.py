@@ -427,6 +427,9 @@ def chapter_table() -> str:
     for record in records.collect(CHAPTERS):
         course = nbformat.read(record["path"], 4).metadata["course"]
         rows = record["results"][:3]
+        if not rows:
+            lines.append(f"| [{record['title']}](chapters/{record['path'].name}) | | | none yet |")
+            continue
         headline = "; ".join(f"{r['label']} {results.format_value(r)}" for r in rows)
         lines.append(
             f"| [{record['title']}](chapters/{record['path'].name}) "
