@@ -20,6 +20,7 @@ import ast
 import base64
 import hashlib
 import json
+import os
 import re
 import sys
 import tempfile
@@ -138,7 +139,7 @@ def _refuse_paths(output, where: str) -> None:
     text = json.dumps({k: v for k, v in output.items() if k != "data"}) + json.dumps(
         {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
     )
-    for folder in {str(ROOT), str(Path.home()), tempfile.gettempdir()} - {"/"}:
+    for folder in {str(ROOT), os.path.expanduser("~"), tempfile.gettempdir()} - {"/", "~"}:
         if folder + "/" in text:
             raise ValueError(f"{where}: the output names a folder of this machine: {folder}")
 

