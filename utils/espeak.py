@@ -35,7 +35,8 @@ class Synthesiser:
         folder = espeakng_loader.get_data_path().encode()
         self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, 0)
         if self.rate <= 0:
-            raise RuntimeError("eSpeak NG does not start")
+            long = f": a path of {len(folder)} characters may be too long" * (len(folder) > 150)
+            raise RuntimeError(f"eSpeak NG does not start with {folder.decode()}{long}")
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else the time: it hisses at random
         self._parts: list[np.ndarray] = []
         kind = ctypes.CFUNCTYPE(
