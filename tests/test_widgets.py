@@ -371,6 +371,16 @@ def test_probabilities_are_the_models(widget, digits):
     assert widget.probabilities.shape == (10,) and abs(widget.probabilities.sum() - 1) < 1e-5
 
 
+def test_a_temperature_divides_the_scores(widget, digits):
+    widget.image = digits[0][7]
+    logits = torch.tensor(widget.logits)
+    widget.temperature = 4.0
+    np.testing.assert_allclose(widget.probabilities, logits.div(4).softmax(0), atol=1e-6)
+    with pytest.raises(t.TraitError):
+        widget.temperature = 0.0
+    widget.temperature = 1.0
+
+
 def test_image_and_example_follow_each_other(widget, digits):
     widget.example = 3
     np.testing.assert_allclose(widget.image, digits[0][3], atol=0.5 / 255 + 1e-6)
