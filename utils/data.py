@@ -35,8 +35,6 @@ import requests
 import torch
 
 TIMEOUT = 10  # seconds without an answer, to connect and to read
-
-
 SPEECH_RATE = 8000  # samples per second of all speech of the course
 
 # Whole speakers are held out: nobody is heard in two splits. The test speakers have the cleanest
@@ -319,9 +317,8 @@ def fetch(
             state = "damaged" if isinstance(error, ValueError) else "not"
             try:
                 contents[file.name] = _download(file, folder)
-            except Unavailable as reason:
-                where = f"{file.name} {state} in the cache{looked}"
-                raise Unavailable(f"{reason} ({where})") from reason
+            except Unavailable as e:
+                raise Unavailable(f"{e} ({file.name} {state} in the cache{looked})") from e
             source = "download"
     return contents, source
 
