@@ -66,6 +66,7 @@ def test_file_is_small_and_float16():
     assert all(t.isfinite().all() for t in tensors.values())
 
 
+@pytest.mark.alone
 def test_ten_thousand_images_take_seconds():
     images = torch.rand(10_000, 28, 28)
     start = time.process_time()
