@@ -123,9 +123,10 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
             return f"{deltas.get(key, '')} ?".strip() if key in ASKED else ""
 
         def write(key, x, y):
-            plate = {"color": "white", "pad": 1}
             value = f"{name_of(key)} {f[key]:.3f}".replace("-", "−")
-            style = {"ha": "center", "fontsize": 11, "bbox": plate}
+            style = {"ha": "center", "fontsize": 11}
+            if key not in places:  # a plate over the line; in a circle there is room
+                style["bbox"] = {"color": "white", "pad": 1}
             ax.text(x, y, value, va="bottom", color="black", **style)
             if derivative(key):
                 ax.text(x, y, derivative(key), va="top", color=plots.RED, **style)
@@ -137,11 +138,11 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
             ax.plot([x1, x2], [y1, y2], color=plots.GREY, lw=1, zorder=0)
             write(name, x1 + share * (x2 - x1), y1 + share * (y2 - y1))
         for name, (x, y) in places.items():
-            ax.scatter(x, y, s=4600, color="white", edgecolors=plots.GREY)
+            ax.scatter(x, y, s=5200, color="white", edgecolors=plots.GREY)
             write(name, x, y)
             if name in biases:
-                write(biases[name], x, y - 0.36)
-        ax.set(xlim=(-0.3, 2.3), ylim=(-0.55, 1.3))
+                write(biases[name], x, y - 0.38)
+        ax.set(xlim=(-0.3, 2.3), ylim=(-0.6, 1.32))
         below = "find the derivatives at ?" if self._quiz else "below each value its derivative"
         ax.set_title(f"y = {self._target}, p {f['p']:.3f}, loss {f['loss']:.3f}; {below}")
         ax.axis("off")
