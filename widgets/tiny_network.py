@@ -127,9 +127,9 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
             style = {"ha": "center", "fontsize": 11}
             if key not in places:  # a plate over the line; in a circle there is room
                 style["bbox"] = {"color": "white", "pad": 1}
-            ax.text(x, y, value, va="bottom", color="black", **style)
             if derivative(key):
                 ax.text(x, y, derivative(key), va="top", color=plots.RED, **style)
+            ax.text(x, y, value, va="bottom", color="black", **style)
 
         for link in links:
             name, start, end = link.split()
