@@ -156,11 +156,12 @@ function judged({ key, hint, slips }, text, f, d, target) {
 // ---- the drawing ----------------------------------------------------------------------------------------
 
 const [WIDE, TALL] = [384, 300];
-const NODES = { x1: [38, 86], x2: [38, 222], h1: [188, 86], h2: [188, 222], p: [334, 152] };
-const RADIUS = 35;
+const NODES = { x1: [39, 86], x2: [39, 222], h1: [184, 86], h2: [184, 222], p: [325, 152] };
+const RADIUS = 38;
 const SUBSCRIPT = { 1: "₁", 2: "₂" };
+const DELTAS = { a1: "δ11", a2: "δ12", z: "δ2" }; // the derivatives by a layer's sums
 /** A number's name as it is written: w₁₁, v₂, and of the biases b₁,₂ (layer 1, unit 2) and b₂ (layer 2). */
-export const nameOf = (key) => key.replace(/^b1(?=\d)/, "b1,").replace(/\d/g, (digit) => SUBSCRIPT[digit]);
+export const nameOf = (key) => key.replace(/^[bδ]1(?=\d)/, (layer) => `${layer},`).replace(/\d/g, (digit) => SUBSCRIPT[digit]);
 
 /** Connections: their weight's name, from where to where, and how far along the line its numbers stand. */
 const EDGES = [
@@ -190,7 +191,7 @@ function draftNode(key) {
     return { element: text(dy, value, derivative), value, derivative };
   };
   const circle = svg("circle", { class: "tn-node", cx: x, cy: y, r: RADIUS });
-  const [sum, slope] = [text(0), svg("text", { class: "tn-derivative", x, y: y + 16, "text-anchor": "middle" })];
+  const [sum, slope] = [text(-1), svg("text", { class: "tn-derivative", x, y: y + 15, "text-anchor": "middle" })];
   const lower = key === "h2";
   const above = pair(lower ? RADIUS + 16 : -RADIUS - 6);
   const bias = pair(lower ? RADIUS + 32 : -RADIUS - 22);
@@ -371,7 +372,8 @@ function render({ model, el }) {
     if (quiz) showAnswers(known);
     const paths = new Set(pathsOf(state.chosen));
     const fill = (text, key, value, name = "") => {
-      text.textContent = known.has(key) ? `${name && `${nameOf(name)} `}${three(value)}` : asked.has(key) ? "?" : "";
+      const written = known.has(key) ? three(value) : asked.has(key) ? "?" : "";
+      text.textContent = written && name ? `${nameOf(name)} ${written}` : written;
       text.classList.toggle("tn-fresh", fresh.has(key));
     };
     const both = ({ value, derivative }, name) => {
@@ -387,7 +389,7 @@ function render({ model, el }) {
     for (const [key, sum, above, bias] of [["x1", "x1"], ["x2", "x2"], ["h1", "a1", "h1", "b11"], ["h2", "a2", "h2", "b12"], ["p", "z", "p", "b2"]]) {
       const node = nodes[key];
       fill(node.sum, sum, f[sum], sum);
-      fill(node.slope, `d.${sum}`, d[sum]);
+      fill(node.slope, `d.${sum}`, d[sum], DELTAS[sum]);
       node.circle.classList.toggle("tn-chosen", key === state.chosen);
       if (!above) continue;
       both(node.above, above);
