@@ -1,6 +1,8 @@
 """Seeds, minibatches, the stopwatch and figures."""
 
 import io
+import math
+import re
 import time
 
 import numpy as np
@@ -121,3 +123,32 @@ def test_flow_can_go_down_and_names_a_box_that_is_not_there():
     assert plots.flow({"a": (0, 0), "b": (0, -1)}, [("a", "b")]).get_figheight() < 3
     with pytest.raises(ValueError, match="'in' to 'nowhere'"):
         plots.flow(BOXES, [("in", "nowhere")])
+
+
+@pytest.mark.parametrize(
+    "name, value, words",
+    [
+        ("epochs", 0, "epochs = 0, but it takes a whole number from 1 to 1,000"),
+        ("epochs", 2.5, "epochs = 2.5, but"),
+        ("rate", math.nan, "rate = nan, but it takes a number from 0.0 to 1.0"),
+        ("seeds", 0, "seeds = 0, but it takes a tuple of whole numbers from 0 to 99"),
+        ("seeds", "(0,)", "seeds = '(0,)', but"),
+        ("seeds", (), "seeds = (), but"),
+        ("seeds", (1, 100), "seeds = (1, 100), but"),
+    ],
+)
+def test_a_parameter_out_of_range_is_named_with_its_range(name, value, words):
+    fine = {"epochs": 3, "rate": 0, "seeds": [0, 1]}
+    ranges = {"epochs": (1, 1000), "rate": (0.0, 1.0), "seeds": [(0, 99)]}
+    runtime.check_parameters(fine, **ranges)
+    with pytest.raises(ValueError, match=re.escape(words)):
+        runtime.check_parameters(fine | {name: value}, **ranges)
+
+
+def test_a_missed_bound_is_said_and_an_error_where_the_course_checks_itself(monkeypatch, capsys):
+    runtime.expect(True, "not said")
+    with pytest.raises(AssertionError, match="accuracy 91 %, not 98 %"):
+        runtime.expect(False, "accuracy 91 %, not 98 %")
+    monkeypatch.delenv("DL_COURSE_CHECK")
+    runtime.expect(False, "accuracy 91 %, not 98 %")
+    assert capsys.readouterr().out == "Not as in the published run: accuracy 91 %, not 98 %\n"

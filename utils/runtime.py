@@ -1,8 +1,9 @@
-"""Where a chapter runs: reproducible seeds, the line of versions, and packages missing on Colab."""
+"""Where a chapter runs: its parameters and bounds, seeds, versions, packages missing on Colab."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import platform
 import random
 import subprocess
@@ -44,6 +45,37 @@ def versions() -> str:
         f"Python {platform.python_version()}, torch {torch.__version__.split('+')[0]}, "
         f"{torch.get_num_threads()} CPU threads"
     )
+
+
+def check_parameters(given: dict, **ranges) -> None:
+    """Raise ValueError, in one sentence, for the first parameter that is not in its range.
+
+    ``given`` holds the parameters by name, such as the chapter's ``globals()``.  A range is
+    (lowest, highest) for a number, a whole one where ``lowest`` is, and [(lowest, highest)] for a
+    tuple of at least one such number.
+    """
+    for name, allowed in ranges.items():
+        several = isinstance(allowed, list)
+        (low, high), value = allowed[0] if several else allowed, given[name]
+        whole, members = isinstance(low, int), value if several else (value,)
+        if not (isinstance(members, (tuple, list)) and members) or not all(
+            isinstance(v, int if whole else (int, float)) and low <= v <= high for v in members
+        ):
+            kind = "whole numbers" if whole else "numbers"
+            needed = f"a tuple of {kind}" if several else f"a {kind[:-1]}"
+            raise ValueError(f"{name} = {value!r}, but it takes {needed} from {low:,} to {high:,}")
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    """Say what a changed or shortened run has missed; the reader's run goes on.
+
+    Raises AssertionError instead where the environment has DL_COURSE_CHECK=1, which the course's
+    own runs and tests set.
+    """
+    if not holds and os.environ.get("DL_COURSE_CHECK") == "1":
+        raise AssertionError(otherwise)
+    if not holds:
+        print(f"Not as in the published run: {otherwise}")
 
 
 def seed_everything(seed: int) -> None:

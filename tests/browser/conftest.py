@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from widgets.base import FRONT
+
 HERE = Path(__file__).parent
 FLAGS = [
     "--no-sandbox",  # Chromium refuses to start as root (containers, CI) with its sandbox on
@@ -33,6 +35,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-device-for-media-stream",  # a microphone that beeps, for pages that are allowed one
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no other host is reached
 ]
 NO_BROWSER = (
     "no browser for tests/browser: install one with 'apt-get install chromium' or "
@@ -58,6 +61,13 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         ".svg": "image/svg+xml",
         ".woff2": "font/woff2",
     }
+
+    def do_GET(self):
+        if self.path == "/favicon.ico":  # asked for by the browser, not by the page
+            self.send_response(204)
+            self.end_headers()
+        else:
+            super().do_GET()
 
     def log_message(self, *args):
         pass
@@ -88,8 +98,7 @@ def serve():
 class Net:
     """What a page asked for and complained about while it was open."""
 
-    requests: list[str] = field(default_factory=list)  # addresses that were let through
-    blocked: list[str] = field(default_factory=list)  # addresses on other hosts, refused
+    blocked: list[str] = field(default_factory=list)  # addresses on other hosts: none is reached
     failed: list[str] = field(
         default_factory=list
     )  # "404 http://127.0.0.1/…": answers of 400 and above
@@ -124,59 +133,90 @@ def browser():
         chromium.close()
 
 
+def new_page(context):
+    """A page in a browser's context, and the `Net` of it."""
+    net = Net()
+
+    def note_request(request):
+        address = urlsplit(request.url)
+        if address.scheme in ("http", "https", "ws", "wss") and address.hostname != "127.0.0.1":
+            net.blocked.append(request.url)
+
+    def note_console(message):
+        if message.type == "error":
+            net.console_errors.append(message.text[:300])
+
+    def note_response(response):
+        if response.status >= 400:
+            net.failed.append(f"{response.status} {response.url}")
+
+    page = context.new_page()
+    page.on("request", note_request)
+    page.on("pageerror", lambda error: net.errors.append(str(error)[:300]))
+    page.on("console", note_console)
+    page.on("response", note_response)
+    page.set_default_timeout(15_000)
+    return page, net
+
+
+def new_context(browser, **options):
+    return browser.new_context(
+        service_workers="block", **{"viewport": {"width": 1200, "height": 900}} | options
+    )
+
+
 @pytest.fixture
 def open_page(browser):
     """`page, net = open_page(**options)`: a page of its own in a fresh context.
 
     The options go to Playwright's `browser.new_context`: `viewport`, `color_scheme`, `has_touch`,
-    `reduced_motion`, `java_script_enabled`, … Every request to another host is refused and noted
-    in `net.blocked`; see `Net` for the rest. The page is closed after the test.
+    `reduced_motion`, `java_script_enabled`, … The page is closed after the test.
     """
     contexts = []
 
-    def new_page(**options):
-        options = {
-            "viewport": {"width": 1200, "height": 900},
-            "service_workers": "block",
-            **options,
-        }
-        context = browser.new_context(**options)
-        contexts.append(context)
-        net = Net()
+    def open_page(**options):
+        contexts.append(new_context(browser, **options))
+        return new_page(contexts[-1])
 
-        def route(route):
-            address = urlsplit(route.request.url)
-            local = address.scheme in ("blob", "data", "file", "about")
-            if local or address.hostname in ("127.0.0.1", "localhost"):
-                net.requests.append(route.request.url)
-                route.continue_()
-            else:
-                net.blocked.append(route.request.url)
-                route.abort()
-
-        def note_console(message):
-            if message.type == "error":
-                net.console_errors.append(message.text[:300])
-
-        def note_response(response):
-            if response.status >= 400:
-                net.failed.append(f"{response.status} {response.url}")
-
-        context.route("**/*", route)
-        page = context.new_page()
-        page.on("pageerror", lambda error: net.errors.append(str(error)[:300]))
-        page.on("console", note_console)
-        page.on("response", note_response)
-        page.set_default_timeout(15_000)
-        return page, net
-
-    yield new_page
+    yield open_page
     for context in contexts:
         context.close()
 
 
+@pytest.fixture(scope="session")
+def context_of(browser):
+    """`context_of(**options)`: one context for all who ask for the same, which is quicker."""
+    contexts = {}
+
+    def context_of(**options):
+        key = repr(sorted(options.items()))
+        if key not in contexts:
+            contexts[key] = new_context(browser, **options)
+        return contexts[key]
+
+    return context_of
+
+
+@pytest.fixture(scope="module")
+def module_page(serve, context_of):
+    """`module_page(name)`: a page of one file of widgets/js/lib, whose modules it can import.
+
+    It is the same page for all tests of a file.
+    """
+    with serve(FRONT / "lib") as url, contextlib.ExitStack() as stack:
+
+        def module_page(name):
+            page, net = new_page(context_of())
+            stack.callback(page.close)
+            stack.callback(net.assert_clean)
+            page.goto(f"{url}/{name}")
+            return page
+
+        yield module_page
+
+
 @pytest.fixture
-def open_widget(serve, open_page, tmp_path):
+def open_widget(serve, context_of, tmp_path):
     """`page = open_widget(widget, **options)`: a widget's page, once the widget stands.
 
     The options are those of `open_page`. Afterwards, nothing may have gone wrong in any of them.
@@ -184,18 +224,19 @@ def open_widget(serve, open_page, tmp_path):
     from tests.browser.harness import write_page
 
     visits = []
-    with serve(tmp_path) as url:
+    with serve(tmp_path) as url:  # an address of its own: what another test stored is not there
 
         def open_widget(widget, **options):
             write_page(tmp_path, widget)
-            page, net = open_page(**options)
-            visits.append(net)
+            page, net = new_page(context_of(**options))
+            visits.append((page, net))
             page.goto(f"{url}/index.html")
             page.wait_for_selector("html[data-up]")
             return page
 
         yield open_widget
-        for net in visits:
+        for page, net in visits:
+            page.close()
             net.assert_clean()
 
 

@@ -1,7 +1,8 @@
 """Digits as people draw them, with slants, hooks, open loops and uneven corners.
 
 STROKES[digit] is a list of ways to write the digit; a way is a list of strokes; a stroke is a list
-of points (x, y) with 0 <= x, y <= 1, y downward. `draw_with_mouse` draws them on a page.
+of points (x, y) with 0 <= x, y <= 1, y downward. `draw_with_mouse` draws them on a page, `draw`
+does it a hundred times as fast.
 """
 
 from __future__ import annotations
@@ -147,22 +148,47 @@ STROKES: dict[int, list[list[Stroke]]] = {
 }
 
 
-def draw_with_mouse(page, canvas, strokes: list[Stroke], box=(0.1, 0.1, 0.9, 0.9)):
-    """Draw strokes with the mouse on `canvas` (a Playwright locator), scaled into `box` of it."""
+def placed(canvas, strokes: list[Stroke], box) -> list[Stroke]:
     canvas.scroll_into_view_if_needed()
     area = canvas.bounding_box()
     left, top, right, bottom = box
+    return [
+        [
+            (
+                area["x"] + area["width"] * (left + (right - left) * x),
+                area["y"] + area["height"] * (top + (bottom - top) * y),
+            )
+            for x, y in stroke
+        ]
+        for stroke in strokes
+    ]
 
-    def place(point):
-        x, y = point
-        return (
-            area["x"] + area["width"] * (left + (right - left) * x),
-            area["y"] + area["height"] * (top + (bottom - top) * y),
-        )
 
-    for stroke in strokes:
-        page.mouse.move(*place(stroke[0]))
+BOX = (0.1, 0.1, 0.9, 0.9)
+
+
+def draw_with_mouse(page, canvas, strokes: list[Stroke], box=BOX):
+    """Draw strokes with the mouse on `canvas` (a Playwright locator), scaled into `box` of it."""
+    for stroke in placed(canvas, strokes, box):
+        page.mouse.move(*stroke[0])
         page.mouse.down()
         for point in stroke[1:]:
-            page.mouse.move(*place(point))
+            page.mouse.move(*point)
         page.mouse.up()
+
+
+def draw(canvas, strokes: list[Stroke], box=BOX):
+    """The same with the events of a mouse, made in the page."""
+    canvas.evaluate(
+        """(canvas, strokes) => {
+          const send = (type, [clientX, clientY]) => canvas.dispatchEvent(new PointerEvent(type, {
+            clientX, clientY, pointerId: 1, pointerType: "mouse", isPrimary: true, bubbles: true,
+            button: type === "pointermove" ? -1 : 0, buttons: type === "pointerup" ? 0 : 1 }));
+          for (const stroke of strokes) {
+            send("pointerdown", stroke[0]);
+            for (const point of stroke.slice(1)) send("pointermove", point);
+            send("pointerup", stroke.at(-1));
+          }
+        }""",
+        placed(canvas, strokes, box),
+    )

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tests.browser.harness import PHONE, assert_accessible
-from tests.browser.strokes import STROKES, draw_with_mouse
+from tests.browser.strokes import STROKES, draw, draw_with_mouse
 from widgets import DrawDigit
 
 
@@ -280,30 +280,14 @@ def test_what_the_first_layer_responds_to(show, digit_net):
 
 
 def test_it_reads_small_writing(show):
-    """One way to write each digit; test_recognition.py has all of them, in full size."""
+    """One way to write each digit; test_recognition.py has all, in full size."""
     page = show()
     right = 0
     for digit, ways in STROKES.items():
         clear(page)
-        draw_with_mouse(page, page.locator(".cw-draw"), ways[0], box=(0.5, 0.2, 0.85, 0.55))
+        draw(page.locator(".cw-draw"), ways[0], box=(0.5, 0.2, 0.85, 0.55))
         right += probabilities(page).argmax() == digit
     assert right >= 9
-
-
-def test_it_reads_digits_of_another_data_set(show):
-    """scikit-learn's digits, 8 x 8 pixels by other writers; a small net reads most of them."""
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    page = show()
-    answers = page.evaluate(
-        """(pictures) => {
-          const { feedRaster } = document.querySelector(".dd").drawDigit;
-          return pictures.map((p) => [...feedRaster(p, 8, 8)]);
-        }""",
-        data.images[:300].reshape(300, 64).tolist(),
-    )
-    assert (np.argmax(answers, 1) == data.target[:300]).mean() >= 0.6
 
 
 # ---- in step with Python ------------------------------------------------------------------------

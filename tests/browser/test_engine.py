@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import statistics
 
 import numpy as np
@@ -12,7 +13,6 @@ from torch import nn
 
 from tests.browser.strokes import STROKES
 from widgets import pack
-from widgets.base import FRONT
 
 
 class Residual(nn.Module):
@@ -24,34 +24,32 @@ class Residual(nn.Module):
         return x + self.net(x)
 
 
+# Everything goes and comes as JSON: Playwright takes seconds for long lists.
 RUN = """
-async ([spec, weights, inputs, conditions]) => {
+async (sent) => {
+  const [spec, weights, inputs, conditions, inside] = JSON.parse(sent);
   const { makeNet } = await import("./engine.js");
   const net = makeNet({ spec, weights: Uint8Array.from(atob(weights), (c) => c.charCodeAt(0)) });
-  return inputs.map((x, i) => {
+  return JSON.stringify(inputs.map((x, i) => {
     const told = conditions ? [Float32Array.from(conditions[i])] : [];
     const output = [...net.forward(Float32Array.from(x), ...told)];
-    return { output, activations: net.activations.map((a) => [...a]) };
-  });
+    return { output, activations: inside ? net.activations.map((a) => [...a]) : [] };
+  }));
 }
 """
 
 
-@pytest.fixture
-def page(serve, open_page):
-    """A page from whose address the modules in widgets/js/lib can be imported."""
-    with serve(FRONT / "lib") as url:
-        page, net = open_page()
-        page.goto(f"{url}/engine.js")
-        yield page
-        net.assert_clean()
+@pytest.fixture(scope="module")
+def page(module_page):
+    return module_page("engine.js")
 
 
-def run(page, net, shape, inputs: np.ndarray, dtype="f32", conditions=None) -> list[dict]:
+def run(page, net, shape, inputs, dtype="f32", conditions=None, inside=False) -> list[dict]:
     spec, weights = pack(net, shape, dtype).values()
     text = base64.b64encode(weights).decode("ascii")
     told = None if conditions is None else conditions.tolist()
-    return page.evaluate(RUN, [spec, text, inputs.reshape(len(inputs), -1).tolist(), told])
+    sent = [spec, text, inputs.reshape(len(inputs), -1).tolist(), told, inside]
+    return json.loads(page.evaluate(RUN, json.dumps(sent)))
 
 
 # Largest difference from PyTorch over 200 digits: of a probability, and of a logit.
@@ -72,7 +70,7 @@ def test_a_packed_model_says_what_pytorch_says(page, digit_net, digits, dtype):
 
 def test_every_layers_output_can_be_read(page, digit_net, digits):
     x = torch.tensor(digits[0][4200:4210] / 255, dtype=torch.float32)
-    results = run(page, digit_net, (28, 28), x.numpy())
+    results = run(page, digit_net, (28, 28), x.numpy(), inside=True)
     # BatchNorm is folded into the layer before it; Flatten and Dropout leave nothing behind
     after = [digit_net[:3], digit_net[:4], digit_net[:6], digit_net[:7], digit_net]
     for k, part in enumerate(after):
@@ -380,22 +378,23 @@ def to_digits(page, drawings) -> np.ndarray:
         """async (drawings) => {
           const { strokesToDigit } = await import("./mnist.js");
           const point = ([x, y]) => ({ x, y });
-          return drawings.map((strokes) => [...strokesToDigit(strokes.map((s) => s.map(point)))]);
+          return JSON.stringify(drawings.map((strokes) =>
+            [...strokesToDigit(strokes.map((s) => s.map(point)))]));
         }""",
         drawings,
     )
-    return np.array(result).reshape(-1, 28, 28)
+    return np.array(json.loads(result)).reshape(-1, 28, 28)
 
 
 def rasters(page, pictures) -> np.ndarray:
     result = page.evaluate(
         """async (pictures) => {
           const { rasterToDigit } = await import("./mnist.js");
-          return pictures.map(([grey, w, h]) => [...rasterToDigit(grey, w, h)]);
+          return JSON.stringify(JSON.parse(pictures).map((p) => [...rasterToDigit(...p)]));
         }""",
-        [[np.ravel(p).tolist(), p.shape[1], p.shape[0]] for p in pictures],
+        json.dumps([[np.ravel(p).tolist(), p.shape[1], p.shape[0]] for p in pictures]),
     )
-    return np.array(result).reshape(-1, 28, 28)
+    return np.array(json.loads(result)).reshape(-1, 28, 28)
 
 
 def centre_of_mass(digit):

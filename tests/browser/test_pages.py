@@ -1,9 +1,10 @@
 """What a reader sees of each page of the built book, on a phone, a tablet and a laptop.
 
-Each page is loaded once; then only the window changes its width.
+Each page is loaded once; then only the window changes its width, and its colours.
 """
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests import book
 
@@ -60,72 +61,88 @@ OPENING = """() => {
         again: others.some((slot) => slot.dataset.model === first.dataset.model),
     };
 }"""
-IDS = "[...document.querySelectorAll('[id]')].map((element) => element.id)"
+
+# To the end in steps, so that every figure starts, and back to the top.
+SCROLL = """async () => {
+    for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
+        scrollTo(0, y);
+        await new Promise(requestAnimationFrame);
+    }
+    scrollTo(0, 0);
+}"""
+STARTED = """() => [...document.querySelectorAll('.course-widget[data-model]')]
+    .every((slot) => ['ready', 'failed'].includes(slot.dataset.state))"""
+
+# Only one word of code of each colour, and three formulas: axe-core takes minutes for thousands.
+ONE_OF_EACH = """() => {
+    for (const formula of [...document.querySelectorAll("mjx-container")].slice(3)) {
+        formula.replaceChildren("x");
+    }
+    const seen = new Set();
+    for (const word of document.querySelectorAll("pre span:not(:has(span))")) {
+        const colours = word.className + word.closest("div[class]").className;
+        if (seen.has(colours)) word.replaceWith(word.textContent);
+        seen.add(colours);
+    }
+    for (const code of document.querySelectorAll("pre")) code.normalize();
+}"""
 
 
-@pytest.fixture(scope="module")
-def look(site, browser):
-    """`look(name)`: what there is to see on a page, by width; it is loaded once for all tests."""
-    page = browser.new_page(reduced_motion="reduce")
+def violations(page, **options) -> list[str]:
+    # Without "preload": axe would fetch style sheets again, from wrong addresses.
+    report = Axe().run(page, options={"preload": False, "resultTypes": ["violations"], **options})
+    return [
+        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])} places)"
+        for v in report.response["violations"]
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("name", book.pages())
+def test_page(site, open_page, name):
+    """Nothing is distorted, cut off, wide, double or unreadable; nothing is asked of other hosts.
+
+    It opens with its live figure, soon, in place of the picture.
+    """
+    wide = {"width": WIDTHS[-1], "height": 900}
+    page, net = open_page(viewport=wide, color_scheme="light", reduced_motion="reduce")
     page.add_init_script(READY)
-    seen = {}
-
-    def look(name):
-        if name not in seen:
-            page.set_viewport_size({"width": WIDTHS[-1], "height": 900})
-            page.goto(f"{site}/{name}.html", wait_until="load")
-            page.wait_for_function(
-                "document.querySelectorAll('.math:not(:has(mjx-container))').length === 0"
-            )
-            seen[name] = {}
-            if name in OPENINGS:
-                page.wait_for_function("window.readyAt")
-                seen[name]["opening"] = page.evaluate(OPENING)
-            seen[name]["ids"] = page.evaluate(IDS)
-            for width in WIDTHS:
-                page.set_viewport_size({"width": width, "height": 900})
-                page.evaluate("new Promise(requestAnimationFrame).then(() => 0)")
-                seen[name][width] = {
-                    "ratios": page.evaluate(RATIOS),
-                    "wide": page.evaluate(WIDE),
-                    "sideways": page.evaluate("document.documentElement.scrollWidth - innerWidth"),
-                }
-        return seen[name]
-
-    yield look
-    page.close()
-
-
-@pytest.mark.parametrize("name", book.pages())
-def test_no_picture_is_distorted(look, name):
-    for width in WIDTHS:
-        ratios = look(name)[width]["ratios"]
-        wrong = [(file, ratio) for file, ratio in ratios if not 0.98 < ratio < 1.02]
-        assert wrong == [], f"at {width} px"
-
-
-@pytest.mark.parametrize("name", book.pages())
-def test_nothing_is_cut_off_and_what_scrolls_says_so(look, name):
-    for width in WIDTHS:
-        hidden = [what for what, how in look(name)[width]["wide"] if how in ("cut", "mute")]
-        assert hidden == [], f"at {width} px"
-        assert look(name)[width]["sideways"] <= 0, f"at {width} px"
-
-
-@pytest.mark.parametrize("name", OPENINGS)
-def test_a_page_opens_with_its_live_figure(look, name):
-    """Soon, in place of the picture, with the model of a figure further down."""
-    opening = look(name)["opening"]
-    print(f"{name}: {opening['wait']:.0f} ms")
-    assert opening["wait"] <= 3000
-    assert not opening["picture"]
-    assert opening["again"] or name == "intro"
-
-
-@pytest.mark.parametrize("name", book.pages())
-def test_no_id_stands_twice(look, name):
-    ids = look(name)["ids"]
+    page.goto(f"{site}/{name}.html", wait_until="load")
+    if name in OPENINGS:
+        page.wait_for_function("window.readyAt")
+        opening = page.evaluate(OPENING)
+        print(f"{name}: {opening['wait']:.0f} ms")
+        assert opening["wait"] <= 3000
+        assert not opening["picture"]
+        assert opening["again"] or name == "intro"
+    page.evaluate(SCROLL)
+    page.wait_for_function(STARTED)
+    page.wait_for_function(
+        "document.querySelectorAll('.math:not(:has(mjx-container))').length === 0"
+    )
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
     assert len(ids) == len(set(ids))
+    faults = {}
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("new Promise(requestAnimationFrame).then(() => 0)")
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        found = [row for row in page.evaluate(RATIOS) if not 0.98 < row[1] < 1.02]
+        found += [what for what, how in page.evaluate(WIDE) if how in ("cut", "mute")]
+        if found:
+            faults[width] = found
+    page.evaluate(ONE_OF_EACH)
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        if found := violations(page, rules={"color-contrast": {"enabled": False}}):
+            faults["accessibility", width] = found
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(f"document.documentElement.dataset.theme === '{scheme}'")
+        if found := violations(page, runOnly=["color-contrast"]):
+            faults[scheme] = found
+    assert faults == {}
+    net.assert_clean()
 
 
 @pytest.mark.parametrize("place", [".cell_input", ".cell_output .stream"])

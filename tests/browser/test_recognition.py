@@ -1,12 +1,14 @@
 """The network in the page reads digits that are not MNIST's: other people's, and drawn ones."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
 from tests import book
-from tests.browser.strokes import STROKES, draw_with_mouse
+from tests.browser.strokes import STROKES, draw
 
 PAGE = "intro.html"  # it opens with the network of chapter 1
 ANSWER = "() => document.querySelector('.dd').drawDigit.probabilities"
@@ -24,13 +26,13 @@ def widget(serve, open_page):
 
 
 def test_strokes_drawn_by_hand_are_read(widget):
-    """At least 95 % of the ways to write a digit in strokes.py, each drawn with the mouse."""
+    """At least 95 % of the ways to write a digit in strokes.py."""
     ways = [(digit, way) for digit, all_ways in STROKES.items() for way in all_ways]
     misread = []
     canvas = widget.locator(".dd canvas").first
     for digit, way in ways:
         widget.get_by_role("button", name="Clear").click()
-        draw_with_mouse(widget, canvas, way)
+        draw(canvas, way)
         answer = int(np.argmax(widget.evaluate(ANSWER)))
         if answer != digit:
             misread.append((digit, answer))
@@ -49,9 +51,9 @@ def test_digits_of_another_collection_are_read(widget):
         """pictures => {
             const widget = document.querySelector(".dd").drawDigit;
             const ink = (grey) => Float32Array.from(grey, (v) => v / 255);
-            return pictures.map((grey) => [...widget.feedRaster(ink(grey), 64, 64)]);
+            return JSON.parse(pictures).map((grey) => [...widget.feedRaster(ink(grey), 64, 64)]);
         }""",
-        pictures,
+        json.dumps(pictures),
     )
     right = np.mean(np.argmax(answers, 1) == collection.target[:200])
     assert right >= 0.85, f"{right:.1%} of 200"

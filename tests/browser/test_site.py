@@ -9,12 +9,11 @@ import os
 import time
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from tests import book
 
 CHAPTER = "chapters/01_softmax_classifier"
-WIDE, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
+PHONE = {"width": 390, "height": 844}
 READY = '.course-widget[data-state="ready"]'
 # One string per canvas of the first widget: differs when a pixel differs.
 PIXELS = """() => [...document.querySelectorAll(".course-widget canvas")].map(c => c.toDataURL())"""
@@ -38,72 +37,6 @@ def chapter(site, open_page):
         return page, net
 
     return open_chapter
-
-
-def scroll_through(page):
-    """Scroll to the end in steps, so that every widget starts, and back to the top."""
-    page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
-                scrollTo(0, y);
-                await new Promise(requestAnimationFrame);
-            }
-            scrollTo(0, 0);
-        }"""
-    )
-    page.wait_for_function(
-        """() => [...document.querySelectorAll('.course-widget[data-model]')]
-                   .every(w => ['ready', 'failed'].includes(w.dataset.state))"""
-    )
-
-
-def one_of_each(page):
-    """Leave a word of code of each colour, and three formulas: axe takes minutes for thousands."""
-    page.evaluate(
-        """() => {
-          const seen = new Set();
-          for (const word of document.querySelectorAll("pre span:not(:has(span))")) {
-            const colours = word.className + word.closest("div[class]").className;
-            if (seen.has(colours)) word.replaceWith(word.textContent);
-            seen.add(colours);
-          }
-          const formulas = [...document.querySelectorAll("mjx-container")];
-          for (const formula of formulas.slice(3)) formula.replaceChildren("x");
-        }"""
-    )
-
-
-def serious_violations(page, **options) -> list[str]:
-    # Without "preload": axe would fetch style sheets again, from wrong addresses.
-    report = Axe().run(page, options={"preload": False, "resultTypes": ["violations"], **options})
-    return [
-        f"{v['id']}: {v['help']}: {v['nodes'][0]['html'][:200]} ({len(v['nodes'])} places)"
-        for v in report.response["violations"]
-        if v["impact"] in ("serious", "critical")
-    ]
-
-
-@pytest.mark.parametrize("name", book.pages())
-def test_page(site, open_page, name):
-    """No request elsewhere, no error, no sideways scroll, and nothing serious for axe-core.
-
-    The page is loaded once, and then seen in two widths, each in two colour schemes.
-    """
-    page, net = open_page(viewport=WIDE, color_scheme="light", reduced_motion="reduce")
-    page.goto(f"{site}/{name}.html", wait_until="load")
-    scroll_through(page)
-    for viewport in (WIDE, PHONE):
-        page.set_viewport_size(viewport)
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-    one_of_each(page)
-    for viewport in (WIDE, PHONE):
-        page.set_viewport_size(viewport)
-        page.emulate_media(color_scheme="light")
-        assert serious_violations(page) == []
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
-        assert serious_violations(page, runOnly=["color-contrast"]) == []  # all that differs
-    net.assert_clean()
 
 
 def test_the_first_page_leads_to_the_landing_page(site, open_page):

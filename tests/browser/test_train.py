@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from widgets.base import FRONT
-
 ACTIVATIONS = {"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Sigmoid": nn.Sigmoid}
 LOSSES = ("softmaxCrossEntropy", "logisticLoss", "squaredLoss")
 SIZES = (7, 6, 5, 4)
@@ -58,14 +56,9 @@ TRAINING = (
 )
 
 
-@pytest.fixture
-def page(serve, open_page):
-    """A page from whose address the modules in widgets/js/lib can be imported."""
-    with serve(FRONT / "lib") as url:
-        page, net = open_page()
-        page.goto(f"{url}/train.js")
-        yield page
-        net.assert_clean()
+@pytest.fixture(scope="module")
+def page(module_page):
+    return module_page("train.js")
 
 
 def torch_net(activation, sizes=SIZES):
@@ -232,7 +225,8 @@ def running(page):
     """A page in which `run` counts `steps`."""
     page.set_content("<p></p>")
     page.evaluate(RUNNER)
-    return page
+    yield page
+    page.evaluate("run.dispose()")
 
 
 def steps_in(page, milliseconds):
