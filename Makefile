@@ -14,12 +14,15 @@ PIP_INSTALL = -m pip install --quiet --no-compile --disable-pip-version-check $(
 BOOK := .venv-book
 FULL := .venv
 
-# Warnings are errors, and -n reports every reference that leads nowhere.  Always from a clean
-# _build: with unchanged sources Sphinx would not renew the static files.
+# Every tool is called through Python: a tool's own script names the folder that it was installed
+# in, and stops when the course's folder is renamed.  An environment whose Python does not start
+# (that of the system is gone) is made anew.
+$(foreach env,$(BOOK) $(FULL),$(if $(wildcard $(env)/installed),\
+  $(shell $(env)/bin/python -c "" 2>/dev/null || rm -rf $(env))))
+
 define BUILD
 @echo "== Building the book"
-rm -rf _build
-$(1)/bin/jupyter-book build . -W --keep-going -n
+$(1)/bin/python -m book.build
 @echo
 @echo "The book is built. Open: file://$(CURDIR)/_build/html/index.html"
 endef
@@ -60,8 +63,8 @@ notebooks: $(FULL)/installed
 	$(FULL)/bin/python -m book.notebooks execute full
 
 lint: $(FULL)/installed node_modules/installed
-	$(FULL)/bin/ruff check .
-	$(FULL)/bin/ruff format --check .
+	$(FULL)/bin/python -m ruff check .
+	$(FULL)/bin/python -m ruff format --check .
 	node_modules/.bin/oxlint --deny-warnings widgets/js book/static
 
 # The stamps make the second run quick: pip is asked again only when a list has changed.
@@ -91,7 +94,7 @@ browser: $(FULL)/installed
 	  echo "Installing Chromium with apt-get"; \
 	  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
 	fi; \
-	command -v chromium >/dev/null || $(FULL)/bin/playwright install chromium || { \
+	command -v chromium >/dev/null || $(FULL)/bin/python -m playwright install chromium || { \
 	  echo "No browser: install Chromium, or run 'make test-fast', which leaves it out." >&2; \
 	  exit 1; \
 	}

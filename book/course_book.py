@@ -46,6 +46,7 @@ FOLDED = (
     "<summary>The picture that the text below describes</summary>"
 )
 FOLDED_CELLS = {"all": "solution", "input": "the code", "output": "the output"}  # by myst-nb's mode
+NO_RESULTS = "No results yet: the chapter has not been run in full."
 FIRST_FIGURE = "first-figure"  # the tag of the cell whose figure opens the chapter
 
 SIZE = re.compile(r'style="width: (\d+)px; height: (\d+)px;"')  # docutils writes it into <img>
@@ -146,7 +147,10 @@ class LiveFigures(SphinxTransform):
         path = Path(self.env.doc2path(self.env.docname))
         for image in list(self.document.findall(nodes.image)):
             if image["uri"].endswith(f"images/{path.stem}.png"):
-                data, _ = main_figure(path)
+                try:
+                    data, _ = main_figure(path)
+                except LookupError:  # its outputs were cleared: the picture stays
+                    return []
                 folded = nodes.raw(text=FOLDED, format="html")
                 end = nodes.raw(text="</details>", format="html")
                 figure = live_figure(
@@ -263,8 +267,11 @@ class CourseFigure(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         (notebook,) = (ROOT / "chapters").glob(f"{self.arguments[0]}_*.ipynb")
         self.env.note_dependency(str(notebook))
+        try:
+            data, _ = main_figure(notebook)
+        except LookupError:  # its outputs were cleared
+            return [nodes.paragraph(text="The figure stands here once its chapter has been run.")]
         self.env.metadata[self.env.docname][self.name] = str(notebook)  # see move_state
-        data, _ = main_figure(notebook)
         png = data["image/png"].replace("\n", "")
         image = nodes.image(uri=f"data:image/png;base64,{png}", alt="".join(data["text/plain"]))
         poster = nodes.container("", *picture(image), classes=["course-poster"])
@@ -294,6 +301,8 @@ class CourseResults(SphinxDirective):
         group += [nodes.colspec(colwidth=1) for _ in results.HEAD]
         head, body = nodes.thead(), nodes.tbody()
         head += self._row([nodes.Text(text) for text in results.HEAD])
+        if not record["results"]:
+            body += self._row([nodes.Text(text) for text in (NO_RESULTS, *[""] * 5)])
         for row in record["results"]:
             label, value, *others = map(nodes.Text, results.cells(row))
             line = self._row([label, nodes.strong("", "", value), *others])

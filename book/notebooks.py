@@ -139,7 +139,7 @@ def _refuse_paths(output, where: str) -> None:
     text = json.dumps({k: v for k, v in output.items() if k != "data"}) + json.dumps(
         {k: v for k, v in output.get("data", {}).items() if not k.startswith("image/")}
     )
-    for folder in {str(ROOT), str(Path.home()), tempfile.gettempdir()} - {"/"}:
+    for folder in {str(ROOT), os.path.expanduser("~"), tempfile.gettempdir()} - {"/", "~"}:
         if folder + "/" in text:
             raise ValueError(f"{where}: the output names a folder of this machine: {folder}")
 
@@ -429,6 +429,9 @@ def chapter_table() -> str:
     for record in records.collect(CHAPTERS):
         course = nbformat.read(record["path"], 4).metadata["course"]
         rows = record["results"][:3]
+        if not rows:
+            lines.append(f"| [{record['title']}](chapters/{record['path'].name}) | | | none yet |")
+            continue
         headline = "; ".join(f"{r['label']} {results.format_value(r)}" for r in rows)
         lines.append(
             f"| [{record['title']}](chapters/{record['path'].name}) "

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import functools
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
+from book.build import HTML, ROOT, build
+
 SOURCES = ("_config.yml", "_toc.yml", "intro.md", "references.bib", "chapters", "book")
-COMMAND = "from jupyter_book.cli.main import main; main()"  # the package has no 'python -m'
 
 
 def pages() -> list[str]:
@@ -36,12 +32,6 @@ def built() -> Path:
     newest = max(f.stat().st_mtime for f in files if "__pycache__" not in f.parts)
     index = HTML / "index.html"  # the last file that a build writes
     if not index.exists() or index.stat().st_mtime < newest:
-        shutil.rmtree(ROOT / "_build", ignore_errors=True)
-        run = subprocess.run(
-            [sys.executable, "-c", COMMAND, "build", ".", "-W", "--keep-going", "-n"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
+        run = build(capture_output=True, text=True)
         assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     return HTML

@@ -11,6 +11,7 @@ from tests import (
     test_complete_digit,
     test_latent_widgets,
     test_rank_dial,
+    test_three_scores,
     test_tiny_network,
     test_widgets,
 )
@@ -21,6 +22,7 @@ from widgets import (
     DrawDigit,
     GradientFlow,
     Listen,
+    ThreeScores,
     TinyNetwork,
     TrainDigits,
 )
@@ -77,6 +79,7 @@ EXAMPLES = {
     "LatentTraversal": latent_traversal,
     "Listen": lambda: Listen(test_listen.make_takes()),
     "RankDial": test_rank_dial.make,
+    "ThreeScores": lambda: ThreeScores(*test_three_scores.EXAMPLE),
     "TinyNetwork": lambda: TinyNetwork(test_tiny_network.EXAMPLE, 1, stage=10),
     "TrainDigits": lambda: TrainDigits(*few(6), inside=True),
 }

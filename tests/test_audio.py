@@ -45,9 +45,28 @@ def test_any_rate_is_resampled(rate):
 
 
 def test_channels_are_averaged():
-    found = audio.read(wav(np.stack([tone(), -tone()], 1)))
-    assert np.abs(found).max() < 1e-3
+    found = audio.read(wav(np.stack([tone(), -tone() / 2], 1)))
+    np.testing.assert_allclose(found, tone() / 4, atol=1e-4)
     np.testing.assert_allclose(audio.read(wav(np.stack([tone()] * 4, 1))), tone(), atol=1e-4)
+
+
+def test_channels_that_cancel_each_other_are_heard():
+    found = audio.read(wav(np.stack([tone(), -tone()], 1)))
+    np.testing.assert_allclose(found, tone(), atol=1e-4)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 768_001, 2**31 - 1])
+def test_a_rate_that_cannot_be_is_refused(rate):
+    sound = bytearray(wav(tone()).getvalue())
+    sound[24:28] = rate.to_bytes(4, "little")  # in the header
+    with pytest.raises(ValueError, match=f"claims {rate:,} samples a second"):
+        audio.read(io.BytesIO(sound))
+
+
+def test_what_a_phone_records_is_told_which_formats_can_be_read(tmp_path):
+    (tmp_path / "voice.m4a").write_bytes(b"\0\0\0 ftypM4A " + bytes(100))
+    with pytest.raises(ValueError, match="voice.m4a cannot be read.*WAV, FLAC.*convert m4a"):
+        audio.read(tmp_path / "voice.m4a")
 
 
 def test_silence_one_sample_and_clipping_are_fine():

@@ -26,6 +26,8 @@ PLANTED = [
     ("01", "e = (z - z.amax(1, keepdim=True)).exp()", "e = z.exp()"),
     ("01", "dZ = (softmax(Z64) - one_hot) / len(y)", "dZ = softmax(Z64) / len(y) - one_hot"),
     ("01", "padding=(0, pad))\n    return smooth", "padding=(0, pad)).abs()\n    return smooth"),
+    ("01", "(right - mean_confidence).abs()", "(right - mean_confidence)"),
+    ("01", "cross_entropy(logits / t, labels)", "cross_entropy(logits * t, labels)"),
     ("02", "10 ** (torch.as_tensor(snr) / 10)", "10 ** (torch.as_tensor(snr) / 20)"),
     ("02", "wanted = scale * target", "wanted = target"),
     ("02", "magnitude / (level + 1e-9) + 1e-3", "magnitude + 1e-3"),

@@ -260,6 +260,53 @@ def test_env_folder_with_speech_only(cache, monkeypatch, tmp_path):
     assert snapshot(tmp_path / "mine") == before
 
 
+def test_env_with_unpacked_files(cache, server, monkeypatch, tmp_path):
+    plain = {name.removesuffix(".gz"): gzip.decompress(body) for name, body in FILES.items()}
+    md5s = {name: hashlib.md5(body).hexdigest() for name, body in plain.items()}
+    monkeypatch.setattr(data, "UNPACKED", md5s)
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name, body in plain.items():
+        (raw / name).write_bytes(body)
+    monkeypatch.setenv("DL_COURSE_DATA", str(tmp_path))
+    for split in SIZES:
+        assert_fake(data.mnist(split), split, "DL_COURSE_DATA")
+    restart()
+    (raw / LAST.removesuffix(".gz")).write_bytes(b"")
+    with pytest.raises(data.DataError, match="is damaged"):
+        data.mnist("train")
+    assert not server.requests
+
+
+@pytest.mark.skipif(not REAL, reason="DL_COURSE_DATA is not set")
+def test_the_sums_of_the_unpacked_files_are_right():
+    found = list(Path(REAL).rglob("*-ubyte.gz"))
+    for file in found:
+        plain = gzip.decompress(file.read_bytes())
+        assert hashlib.md5(plain).hexdigest() == data.UNPACKED[file.stem]
+    if not found:
+        pytest.skip("no MNIST there")
+
+
+def test_env_that_holds_nothing_is_named_in_full(cache, monkeypatch, tmp_path, stand_in, capsys):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DL_COURSE_DATA", "mine")
+    monkeypatch.setenv("DL_COURSE_OFFLINE", "1")
+    data.mnist("train")
+    said = f"DL_COURSE_DATA, {tmp_path / 'mine'}, has no {FIRST} in MNIST/raw or mnist or .)"
+    assert said in capsys.readouterr().out
+
+
+def test_without_a_home_the_cache_is_a_temporary_folder(cache, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("os.path.expanduser", lambda path: os.fspath(path))  # as where none is
+    monkeypatch.setenv("DL_COURSE_CACHE", "~/.cache/course")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert data.mnist("train").source == "download"
+    assert f"No home folder: the cache is {tmp_path}" in capsys.readouterr().out
+    assert (tmp_path / "deep-learning-course" / "mnist" / FIRST).is_file()
+
+
 @pytest.mark.parametrize("kind", ["absent", "file"])
 def test_env_is_no_folder(cache, server, monkeypatch, tmp_path, kind):
     write(cache)

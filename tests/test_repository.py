@@ -85,6 +85,18 @@ def test_binder_installs_no_more_than_the_course():
     assert set(requirements(".binder/requirements.txt")) <= set(requirements("requirements.txt"))
 
 
+def test_binder_installs_no_less_than_the_chapters_import():
+    """Whatever chapters, utils and widgets import or look for by name; Colab reads it, too."""
+    own = {"utils", "widgets"} | {canonicalize_name(name) for name in sys.stdlib_module_names}
+    folders = [ROOT / name for name in ("chapters", "utils", "widgets")]
+    tops = {m.split(".")[0] for path, m in imports() if any(f in path.parents for f in folders)}
+    for path in (p for folder in folders for p in folder.glob("*.py")):
+        tops |= set(re.findall(r'find_spec\("(\w+)"', path.read_text(encoding="utf8")))
+    needed = {canonicalize_name(DISTRIBUTIONS.get(top, top)) for top in tops} - own - IMPLIED
+    assert {"phonlab", "espeakng-loader", "torch"} <= needed
+    assert needed - set(requirements(".binder/requirements.txt")) == set()
+
+
 def imports() -> list[tuple[Path, str]]:
     """Return (file, module) for each import in a Python file or notebook but relative ones."""
     found = []
@@ -114,7 +126,7 @@ def imported() -> dict[str, str]:
 
 
 def test_whatever_is_imported_is_required():
-    own = {"utils", "widgets", "book", "tests", "conftest", "harness", "strokes"}
+    own = {"utils", "widgets", "book", "course-book", "tests", "conftest", "harness", "strokes"}
     standard = {canonicalize_name(name) for name in sys.stdlib_module_names}
     third_party = set(imported()) - own - standard - IMPLIED
     everything = requirements("requirements.txt") | requirements("requirements-book.txt")

@@ -147,6 +147,19 @@ def test_without_the_synthesiser_the_way_out_is_named(place, monkeypatch):
         data.speech("train")
 
 
+def test_a_long_path_of_the_synthesisers_data_is_named(place, monkeypatch):
+    espeakng_loader = pytest.importorskip("espeakng_loader")
+    long = "/" + "/".join(["nowhere" * 10] * 3)
+    run = subprocess.run
+    code = f"import espeakng_loader\nespeakng_loader.get_data_path = lambda: {long!r}\n"
+    code += "from utils import espeak\nespeak.Synthesiser()"
+    fake = lambda command, **kwargs: run([sys.executable, "-c", code], **kwargs)  # noqa: E731
+    monkeypatch.setattr(data.subprocess, "run", fake)
+    with pytest.raises(data.DataError, match=f"path of {len(long)} characters") as error:
+        data.speech("train")
+    assert "pip install" not in str(error.value) and espeakng_loader
+
+
 @pytest.mark.skipif(
     not any((REAL / sub / data.FSDD.name).is_file() for sub in ("fsdd", ".")),
     reason="the recordings are not in DL_COURSE_DATA",

@@ -21,9 +21,10 @@ SYNTHETIC_NOISES = ("white", "pink", "brown", "hum", "clicks", "beeps")
 def read(file, *, longest: float = LONGEST) -> np.ndarray:
     """A sound file as float32 (samples,) in [-1, 1], mono, at `RATE`; at most `longest` seconds.
 
-    Channels are averaged and other rates are resampled (scipy's polyphase filter). Silence and a
-    single sample are fine. Raises ValueError, with the file's name and the reason, for a file that
-    is missing, empty, no sound, without samples, or with values that are NaN or infinite.
+    Channels are averaged (of two that cancel each other the first is taken) and other rates are
+    resampled (scipy's polyphase filter). Silence and a single sample are fine. Raises ValueError,
+    with the file's name and the reason, for a file that is missing, empty, no sound, without
+    samples, at a rate outside 1 to 768 kHz, or with values that are NaN or infinite.
     """
     import soundfile
     from scipy.signal import resample_poly
@@ -32,14 +33,19 @@ def read(file, *, longest: float = LONGEST) -> np.ndarray:
     try:
         with soundfile.SoundFile(file) as sound:
             rate = sound.samplerate
+            if not 1_000 <= rate <= 768_000:
+                raise ValueError(f"{name} claims {rate:,} samples a second, not 1 to 768 kHz")
             samples = sound.read(int(longest * rate), dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError, TypeError) as error:
-        raise ValueError(f"{name} cannot be read as sound: {error}") from error
+        formats = "WAV, FLAC, Ogg and MP3 can be; convert m4a and webm to one of them"
+        raise ValueError(f"{name} cannot be read as sound: {error} ({formats})") from error
     if not len(samples):
         raise ValueError(f"{name} holds no samples")
     if not np.isfinite(samples).all():
         raise ValueError(f"{name} holds values that are NaN or infinite")
     mono = samples.mean(1)
+    if rms(mono) < 0.01 * rms(samples):
+        mono = samples[:, 0]
     if rate != RATE:
         divisor = int(np.gcd(rate, RATE))
         mono = resample_poly(mono.astype(float), RATE // divisor, rate // divisor)

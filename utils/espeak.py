@@ -21,7 +21,7 @@ RATE = 8000  # samples per second, the recordings' own
 # Men and women; the last four are never trained on (utils/data.py).
 VOICES = ("m1", "m2", "m3", "m4", "m5", "f1", "f2", "f3", "m7", "f4", "m6", "f5")
 
-_SYNCHRONOUS, _UTF8 = 2, 1
+_SYNCHRONOUS, _UTF8, _STAY = 2, 1, 0x8000  # stay: it would end the process on an error
 _SPEED, _PITCH, _RANGE = 1, 3, 4
 
 
@@ -33,9 +33,10 @@ class Synthesiser:
 
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         folder = espeakng_loader.get_data_path().encode()
-        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, 0)
+        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, folder, _STAY)
         if self.rate <= 0:
-            raise RuntimeError("eSpeak NG does not start")
+            long = f": a path of {len(folder)} characters may be too long" * (len(folder) > 150)
+            raise RuntimeError(f"eSpeak NG does not start with {folder.decode()}{long}")
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # else the time: it hisses at random
         self._parts: list[np.ndarray] = []
         kind = ctypes.CFUNCTYPE(

@@ -14,15 +14,8 @@ from matplotlib.figure import Figure as MplFigure
 from PIL import Image
 
 # Okabe & Ito's palette (2008), told apart by colour-blind readers; black text on white.
-BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#CC79A7",
-    "#56B4E9",
-    "#F0E442",
-)
+BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#F0E442"
 GREY = "#6b7280"
 DIVERGING = "RdBu_r"
 # For pictures of digits on a dark ground: the ground, and a colour for each digit, three of them

@@ -174,6 +174,7 @@ def format_value(row: dict) -> str:
         text = f"{number(mean)} ± {half_width:.1e}"
     else:
         decimals = min(6, max(0, 1 - math.floor(math.log10(half_width))))
+        mean = round(mean, decimals) + 0.0  # never "-0.0"
         text = f"{mean:,.{decimals}f} ± {half_width:,.{decimals}f}"
     return f"{text} {row['unit']}".strip().replace("-", "−")
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 import random
 import subprocess
 import sys
+from importlib import metadata
+from pathlib import Path
 
-# What the chapters import and Colab's own image may lack.  torch is never installed here: Colab's
-# fits Colab's driver, and another build would take minutes.
-COLAB_PACKAGES = (
-    "anywidget",
-    "espeakng_loader",
-    "mlxtend",
-    "noisereduce",
-    "phonlab",
-    "platformdirs",
-    "pooch",
-    "pystoi",
-    "torchmetrics",
-    "torchinfo",
-)
+# What the chapters import: Binder's list.
+PACKAGES = Path(__file__).parents[1] / ".binder" / "requirements.txt"
+# Never installed here: Colab's fits Colab's driver, and another build would take minutes.
+TORCH = {"torch", "torchvision", "torchaudio"}
 
 
 def install_missing() -> list[str]:
-    """Install those of ``COLAB_PACKAGES`` that cannot be found, and return their names.
+    """Install those of ``PACKAGES`` that are not there, ``TORCH`` excepted; return their names.
 
     Used by the set-up cell only where it had to fetch the course itself.  Raises
     ``subprocess.CalledProcessError`` where pip fails; pip's own message says why.
     """
-    missing = [name for name in COLAB_PACKAGES if importlib.util.find_spec(name) is None]
+    names = [line for line in PACKAGES.read_text().splitlines() if line[:1].isalpha()]
+    found = {d.name.lower().replace("_", "-") for d in metadata.distributions() if d.name}
+    missing = [name for name in names if name not in found | TORCH]
     if missing:
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing], check=True)
     return missing

@@ -16,5 +16,6 @@ from .latent_traversal import LatentTraversal
 from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
+from .three_scores import ThreeScores
 from .tiny_network import TinyNetwork
 from .train_digits import TrainDigits

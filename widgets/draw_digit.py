@@ -7,7 +7,7 @@ import traitlets as t
 
 from utils import plots
 
-from .base import CourseWidget, within
+from .base import CourseWidget, Number, within
 from .latent import PIXELS, frozen
 from .pack import Net, pack
 from .pictures import SIDE, DigitImage, Examples, as_bytes, as_examples, as_labels, pack_grey
@@ -29,7 +29,9 @@ class DrawDigit(Examples, CourseWidget, front="draw_digit.js"):
 
     With a kernel, `widget.image` (28, 28) is what the net in the page was fed at the end of the
     last stroke, and can be set; `widget.example` is the number of the example shown, or -1. The
-    page computes its probabilities from the packed weights, `widget.probabilities` from the model.
+    page computes its scores and probabilities from the packed weights, `widget.logits` and
+    `widget.probabilities` are the model's. `widget.temperature` (0.1 to 10) divides all scores
+    before softmax.
     """
 
     _net = Net()
@@ -37,6 +39,7 @@ class DrawDigit(Examples, CourseWidget, front="draw_digit.js"):
     _neighbour_labels = t.List(t.Int()).tag(sync=True)
     image = DigitImage()
     example = t.Int(-1).tag(sync=True)
+    temperature = Number(1.0, min=0.1, max=10).tag(sync=True)
     alt = (
         "Draw a digit and a small net says which one it is. The picture shows test digits, "
         "each with the net's three most probable answers."
@@ -74,16 +77,26 @@ class DrawDigit(Examples, CourseWidget, front="draw_digit.js"):
         )
 
     @property
+    def logits(self) -> np.ndarray:
+        """The model's ten scores for `image`."""
+        return self._scores(self.image[None])[0]
+
+    @property
     def probabilities(self) -> np.ndarray:
-        """The model's ten probabilities for `image`."""
+        """The model's ten probabilities for `image`, at `temperature`."""
         return self._classify(self.image[None])[0]
 
-    def _classify(self, images: np.ndarray) -> np.ndarray:
+    def _scores(self, images: np.ndarray) -> np.ndarray:
         import torch
 
         pixels = torch.from_numpy(np.array(images, dtype="f4").reshape(-1, PIXELS))
         with torch.inference_mode():
-            return torch.softmax(self._model(pixels).float(), dim=1).numpy()
+            return self._model(pixels).float().numpy()
+
+    def _classify(self, images: np.ndarray) -> np.ndarray:
+        z = self._scores(images) / self.temperature
+        e = np.exp(z - z.max(1, keepdims=True))
+        return e / e.sum(1, keepdims=True)
 
     @t.validate("example")
     def _check_example(self, proposal):

@@ -13,6 +13,7 @@ from torch import nn
 from tests.browser.harness import PHONE, assert_accessible
 from tests.browser.strokes import STROKES, draw, draw_with_mouse
 from widgets import DrawDigit
+from widgets.base import FRONT
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def sent_image(page):
     return np.array(sent).reshape(28, 28)
 
 
-SENT = ["set image", "set example", "save_changes"]
+SENT = ["set image", "set example", "set temperature", "save_changes"]
 
 
 def clear(page):
@@ -82,6 +83,38 @@ def test_it_starts_with_the_first_example_and_says_nothing_to_python(show, widge
     assert row.get_attribute("class").split()[0] == "dd-best" and "%" in row.inner_text()
     assert f"labelled {digits[1][4000]}" in page.locator(".dd-truth").inner_text()
     assert calls(page) == [] and said(page) == ""
+
+
+def test_scores_stand_beside_the_probabilities_and_a_temperature_divides_them(show, widget):
+    page = show()
+    logits = page.evaluate("[...document.querySelector('.dd').drawDigit.logits]")
+    np.testing.assert_allclose(logits, widget.logits, atol=0.5)
+    shown = page.locator(".dd-note").all_inner_texts()
+    assert shown == [f"{z:.1f}".replace("-", "−") for z in logits]
+    best = probabilities(page).argmax()
+    heat = page.get_by_label("Temperature")
+    heat.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(60)
+    hot = page.evaluate("model.get('temperature')")
+    assert hot == pytest.approx(10**0.6, rel=1e-3)
+    expected = torch.tensor(logits).div(hot).softmax(0).numpy()
+    np.testing.assert_allclose(probabilities(page), expected, atol=1e-4)
+    assert probabilities(page).argmax() == best
+    assert f"at temperature {hot:.2f}" in said(page)
+    page.evaluate("model.set('temperature', 1)")
+    page.wait_for_timeout(60)
+    assert probabilities(page)[best] > expected[best]
+
+
+def test_another_figure_of_the_page_does_not_pull_the_rows_apart(show):
+    page = show()
+    page.add_style_tag(content=(FRONT / "lib" / "style.css").read_text("utf-8"))  # it comes again
+    boxes = [part.bounding_box() for part in page.locator(".dd-bars li").first.locator("> *").all()]
+    middles = [box["y"] + box["height"] / 2 for box in boxes]
+    assert len(boxes) == 4 and max(middles) - min(middles) < 4
+    assert [box["x"] for box in boxes] == sorted(box["x"] for box in boxes)
 
 
 # ---- drawing ------------------------------------------------------------------------------------
@@ -392,6 +425,7 @@ def test_a_redraw_fits_into_a_frame(open_widget, digits):
     for summary in page.locator("summary").all():
         summary.click()
     page.get_by_text("Of 600 training digits").wait_for()
+    page.evaluate("scrollTo(0, 0)")  # the drawing area may have left the window
     area = page.locator(".cw-draw").bounding_box()
     times = []
     page.mouse.move(area["x"] + 20, area["y"] + 20)

@@ -192,3 +192,32 @@ def test_accessible_when_it_has_trained(show, options):
     press(page, "One step")
     train_until(page, "lab.steps === 1")
     assert_accessible(page)
+
+
+@pytest.mark.parametrize(
+    "rate, after, condition",
+    [
+        (0.2, 300, "loss < 1"),
+        (0.001, 200, "loss > 2"),
+        (1.0, 200, "loss > 0.3 && alive < 32"),
+        (3.0, 200, "loss > 2.2 && alive === 0"),
+    ],
+    ids=["just right", "too slow", "too fast", "dead"],
+)
+def test_the_presets_of_chapter_1_show_what_they_claim(show, rate, after, condition):
+    page = show(hidden=32, rate=rate, activation="relu", inside=False, presets=())
+    press(page, "Train 1,000 steps")
+    train_until(page, f"lab.steps > {after}")
+    press(page, "Pause")
+    found = page.evaluate(
+        f"""() => {{
+          const lab = {LAB}.lab();
+          const last = lab.curve.slice(-10);
+          const loss = last.reduce((sum, point) => sum + point.loss, 0) / last.length;
+          lab.net.forward(lab.heldOut.images.subarray(0, 100 * 784), 100);
+          const fires = [...lab.net.layers[1].value].flatMap((h, i) => (h > 0 ? [i % 32] : []));
+          const alive = new Set(fires).size;
+          return {condition} || `loss ${{loss}}, ${{alive}} units alive`;
+        }}"""
+    )
+    assert found is True

@@ -17,6 +17,22 @@ const TAKES = [["noisy", "Noisy"], ["enhanced", "Enhanced"], ["clean", "Clean"]]
 
 const decibels = (value) => `${minus(value.toFixed(1))} dB`;
 
+// Why there is no recording, by the error's name: browsers' own messages are for programmers.
+const NO_MICROPHONE = "no microphone was found";
+const REASONS = {
+  NotAllowedError: "the microphone was not allowed; the browser's settings for this page can allow it",
+  NotFoundError: NO_MICROPHONE,
+  OverconstrainedError: NO_MICROPHONE, // what some browsers say for it
+  NotReadableError: "the microphone does not answer; another program may be using it",
+  EncodingError: "this browser cannot read back what it has recorded",
+};
+
+function whyNot(error) {
+  if (!globalThis.isSecureContext) return "a microphone needs https; this page came without it";
+  if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) return "this browser cannot record";
+  return REASONS[error.name] ?? "the recording broke off";
+}
+
 /** What the net is shown: log magnitude and its height above each bin's floor, [2 * bins][frames]. */
 function features({ bins, frames, re, im }) {
   const out = new Float32Array(2 * bins * frames);
@@ -121,16 +137,11 @@ function render({ model, el }) {
 
   async function recordOwn() {
     player.stop();
+    record.disabled = true; // before asking: a double click asks once
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: { noiseSuppression: false, autoGainControl: false } });
-    } catch (error) {
-      say(`No recording: ${error.message || "this page may not use a microphone"}.`);
-      return;
-    }
-    try {
       say("Speak now, for two and a half seconds.");
-      record.disabled = true;
       const recorder = new MediaRecorder(stream);
       const parts = [];
       recorder.ondataavailable = (event) => parts.push(event.data);
@@ -157,10 +168,10 @@ function render({ model, el }) {
       say("Recorded; it stays in this page.");
       choose(clips.length);
     } catch (error) {
-      say(`No recording: ${error.message}.`);
+      say(`No recording: ${whyNot(error)}.`);
     } finally {
       record.disabled = false;
-      for (const track of stream.getTracks()) track.stop();
+      for (const track of stream?.getTracks() ?? []) track.stop();
     }
   }
 

@@ -3,9 +3,10 @@
 import { digitBars } from "./lib/bars.js";
 import { digitThumbnails } from "./lib/chooser.js";
 import { makeNet, softmax } from "./lib/engine.js";
+import { rangeField } from "./lib/fields.js";
 import { rasterToDigit, strokesToDigit } from "./lib/mnist.js";
 import { drawingArea } from "./lib/drawing.js";
-import { percent } from "./lib/numbers.js";
+import { minus, percent } from "./lib/numbers.js";
 import { PIXELS, bytesToInk, digitCanvas, inkToBytes, paintDigit, paintWeights, tile, unpackGrey } from "./lib/pictures.js";
 import { button, h, title } from "./lib/dom.js";
 import { inStep } from "./lib/step.js";
@@ -130,11 +131,12 @@ function render({ model, el }) {
 
   // What is shown. The image is what the net is fed, 784 bytes; it comes from strokes, from an example
   // (then `example` is its number, else -1), or from Python.
-  const step = inStep(model, ["image", "example"]);
+  const step = inStep(model, ["image", "example", "temperature"]);
   const { state } = step;
   let lastExample = state.example;
   let fromStrokes = false;
-  let probabilities = null; // null while there is nothing to classify
+  let logits = null; // null while there is nothing to classify, and so are the probabilities
+  let probabilities = null;
 
   // -- elements
   const area = drawingArea({
@@ -156,7 +158,16 @@ function render({ model, el }) {
   const verdictFirst = h("span", { class: "dd-first" });
   const verdictNext = h("span");
   const verdictLabel = h("span", { class: "dd-truth" });
-  const bars = digitBars({ prefix: "dd", valueClass: "dd-percent", label: "Probability of each digit" });
+  const bars = digitBars({ prefix: "dd", valueClass: "dd-percent", label: "Score and probability of each digit", noted: true });
+  const heat = rangeField({
+    name: "Temperature (divides all scores)",
+    min: 0.1,
+    max: 10,
+    perDecade: 20,
+    text: (v) => v.toFixed(2),
+    onInput: (temperature) => step.change({ temperature }),
+    onChange: (temperature) => step.commit({ temperature }),
+  });
   const thumbnails = digitThumbnails({ examples: model.get("_examples"), labels, onPick: pick });
   const neighbours = model.get("_neighbour_labels").length ? neighbourSection(model, () => step.change()) : null;
   const firstLayer = layerSection(net, () => step.change());
@@ -182,7 +193,9 @@ function render({ model, el }) {
             h("div", { class: "dd-says" }, verdictDigit, h("div", {}, verdictFirst, verdictNext, verdictLabel)),
           ),
         ),
+        h("div", { class: "dd-heads cw-title", "aria-hidden": "true" }, h("span", {}, "score"), h("span", {}, "probability")),
         bars.element,
+        heat.element,
       ),
     ),
     area.note,
@@ -237,7 +250,8 @@ function render({ model, el }) {
       fromStrokes = false;
     }
     const empty = state.image.every((v) => v === 0);
-    probabilities = empty ? null : softmax(net.forward(bytesToInk(state.image)));
+    logits = empty ? null : Float32Array.from(net.forward(bytesToInk(state.image)));
+    probabilities = empty ? null : softmax(logits.map((z) => z / state.temperature));
   }
 
   function draw() {
@@ -252,7 +266,8 @@ function render({ model, el }) {
     const label = example >= 0 ? labels[example] : -1;
     const [first, second] = empty ? [-1, -1] : ranking(probabilities);
     const shares = empty ? Array.from({ length: 10 }, () => 0) : [...probabilities];
-    bars.show(shares, shares.map((p) => (empty ? "–" : percent(p, 1))), { "dd-best": first, "dd-label": label });
+    bars.show(shares, shares.map((p) => (empty ? "–" : percent(p, 1))), { "dd-best": first, "dd-label": label }, shares.map((_, k) => (empty ? "–" : minus(logits[k].toFixed(1)))));
+    heat.show(state.temperature);
     verdictDigit.textContent = empty ? "?" : String(first);
     verdictFirst.textContent = empty ? "" : percent(probabilities[first]);
     verdictNext.textContent = empty ? "nothing yet" : `next ${second}, ${percent(probabilities[second])}`;
@@ -269,7 +284,8 @@ function render({ model, el }) {
     const inWords = (share) => percent(share).replace(">", "over").replace("<", "under");
     const [p, q] = [first, second].map((digit) => inWords(probabilities[digit]));
     const truth = state.example >= 0 ? ` This test digit is labelled ${labels[state.example]}.` : "";
-    return `The net says ${first}, ${p}; next ${second}, ${q}.${truth}`;
+    const heated = state.temperature === 1 ? "" : ` at temperature ${state.temperature.toFixed(2)}`;
+    return `The net says ${first}, ${p}; next ${second}, ${q}${heated}.${truth}`;
   }
 
   // for tests and for the curious: document.querySelector(".dd").drawDigit.probabilities
@@ -277,6 +293,9 @@ function render({ model, el }) {
     feedRaster,
     get image() {
       return state.image.slice();
+    },
+    get logits() {
+      return logits?.slice() ?? null;
     },
     get probabilities() {
       return probabilities?.slice() ?? null;

@@ -37,7 +37,8 @@ async function render({ model, el }) {
       `Spectrograms: 0 to ${rate / 2000} kHz upward, 60 dB from dark to bright.`;
     root.listen = { sounds }; // for tests and for the curious
   } catch (error) {
-    status.textContent = `This browser cannot play the sounds: ${error.message}.`;
+    const why = error.name === "EncodingError" ? "they are MP3, which it does not read" : "it has no Web Audio";
+    status.textContent = `This browser cannot play the sounds: ${why}.`;
   }
   ready(root);
 

@@ -244,11 +244,11 @@ function render({ model, el }) {
       note = "Loading the digits …";
       step.change({});
       digits ??= await trainingDigits(model);
-      lab ??= new Lab(digits, settings());
       note = "";
     } catch (error) {
-      note = error.message;
+      note = error.message; // ours: lib/digits.js
     }
+    if (digits) lab ??= new Lab(digits, settings());
     step.change({});
     return lab;
   }

@@ -1,25 +1,32 @@
-// bars.js - ten bars, one for each digit.
+// bars.js - bars with a name and a value: one for each digit, or for other classes.
 
 import { h } from "./dom.js";
 
-/** Ten bars with their values in text. The classes begin with `prefix`; `valueClass` is that of the texts. */
-export function digitBars({ prefix, valueClass, label }) {
-  const rows = Array.from({ length: 10 }, (_, digit) => {
+/**
+ * Bars named `names`, with their values in text. The classes begin with `prefix`; `valueClass` is that of
+ * the texts. With `noted`, each has a second text between its name and its bar.
+ */
+export function classBars({ names, prefix, valueClass, label, noted = false }) {
+  const rows = names.map((name) => {
     const fill = h("span", { class: `cw-fill ${prefix}-fill` });
     const text = h("span", { class: `cw-bar-value ${valueClass}` });
-    const row = h("li", {}, h("span", { class: `${prefix}-name` }, String(digit)), h("span", { class: "cw-track" }, fill), text);
-    return { row, fill, text };
+    const note = h("span", { class: `cw-bar-value ${prefix}-note` });
+    const row = h("li", {}, h("span", { class: `${prefix}-name` }, name), ...(noted ? [note] : []), h("span", { class: "cw-track" }, fill), text);
+    return { row, fill, text, note };
   });
   return {
     element: h("ul", { class: `cw-bars ${prefix}-bars`, "aria-label": label }, ...rows.map(({ row }) => row)),
-    /** Lengths in -1 to 1; `marks` name classes and the digit that has them. */
-    show(lengths, texts, marks = {}) {
-      rows.forEach(({ row, fill, text }, digit) => {
-        fill.style.transform = `scaleX(${lengths[digit]})`;
-        fill.classList.toggle("cw-negative", lengths[digit] < 0);
-        text.textContent = texts[digit];
-        for (const [name, marked] of Object.entries(marks)) row.classList.toggle(name, digit === marked);
+    /** Lengths in -1 to 1; `marks` name classes and the number of the bar that has them. */
+    show(lengths, texts, marks = {}, notes = []) {
+      rows.forEach(({ row, fill, text, note }, k) => {
+        fill.style.transform = `scaleX(${lengths[k]})`;
+        text.textContent = texts[k];
+        note.textContent = notes[k] ?? "";
+        for (const [name, marked] of Object.entries(marks)) row.classList.toggle(name, k === marked);
       });
     },
   };
 }
+
+/** Ten bars, one for each digit. */
+export const digitBars = (options) => classBars({ names: Array.from({ length: 10 }, (_, digit) => String(digit)), ...options });

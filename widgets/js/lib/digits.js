@@ -70,7 +70,10 @@ async function load(model) {
   const found =
     globalThis.courseDigits ?? (book ? await loadScript(new URL("digits.js", book.src).href) : await askKernel(model));
   const packed = typeof found.pixels === "string" ? decode85(found.pixels) : found.pixels;
-  const images = Float32Array.from(await unpackGrey(packed), (v) => v / 255);
+  const pixels = await unpackGrey(packed).catch((error) => {
+    throw new Error("The digits could not be unpacked. Is the browser older than 2023?", { cause: error });
+  });
+  const images = Float32Array.from(pixels, (v) => v / 255);
   const labels = Uint8Array.from(found.labels, Number);
   const split = labels.length - found.held_out;
   return {

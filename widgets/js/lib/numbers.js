@@ -27,8 +27,8 @@ export function interpolate(rows, key, scale = (v) => v) {
 /** A point a share of the way from `a` to `b`. */
 export const between = (a, b, share) => a.map((v, axis) => v + share * (b[axis] - v));
 
-/** With a true minus sign. */
-export const minus = (text) => String(text).replace("-", "−");
+/** With a true minus sign, and none before a nought: never "−0.0". */
+export const minus = (text) => String(text).replace(/^-(?=[0.]*$)/, "").replace("-", "−");
 
 /** With two decimals; never "-0.00". */
 export function signed(value) {

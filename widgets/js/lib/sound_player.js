@@ -74,7 +74,13 @@ export function soundPlayer({ takes, rate, size, hop }) {
 
   function start() {
     if (!sounds) return;
-    context ??= new AudioContext();
+    try {
+      context ??= new AudioContext();
+    } catch {
+      play.textContent = "No sound here"; // no Web Audio, or no sound device
+      play.disabled = true;
+      return;
+    }
     context.resume();
     const loudest = takes.reduce((all, [key]) => sounds[key].reduce((a, v) => Math.max(a, Math.abs(v)), all), 1e-6);
     const began = context.currentTime + 0.05;
