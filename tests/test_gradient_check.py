@@ -17,7 +17,7 @@ from book import notebooks
 CHECKS = {
     "03": (
         "initialise forward softmax cross_entropy complex_step relative_error relu SLOPE backward "
-        "check_gradients",
+        "with_biases check_gradients",
         lambda chapter: chapter["check_gradients"](
             chapter["backward"], sizes=(10, 10, 10), batch=10
         ),
