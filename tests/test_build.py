@@ -91,7 +91,7 @@ def test_nbconvert_shows_each_figure_as_its_picture(tmp_path):
     page = book.chapter_pages()[1]
     path = book.ROOT / f"{page}.ipynb"
     text = (book.ROOT / "chapters" / "how_to_run.md").read_text(encoding="utf8")
-    options = re.search(r"nbconvert (--to html --.*?)`", text)[1].split()
+    options = re.search(r"nbconvert (--to html .*?)```", text, re.S)[1].replace("\\", "").split()
     command = [sys.executable, "-m", "nbconvert", *options, "--output-dir", str(tmp_path)]
     subprocess.run([*command, path.name], cwd=path.parent, capture_output=True, check=True)
     (converted,) = tmp_path.glob("*.html")

@@ -90,7 +90,7 @@ def test_scores_stand_beside_the_probabilities_and_a_temperature_divides_them(sh
     logits = page.evaluate("[...document.querySelector('.dd').drawDigit.logits]")
     np.testing.assert_allclose(logits, widget.logits, atol=0.5)
     shown = page.locator(".dd-note").all_inner_texts()
-    assert shown == [f"{z:.1f}".replace("-", "−") for z in logits]
+    assert shown == [f"{round(z, 1) + 0:.1f}".replace("-", "−") for z in logits]
     best = probabilities(page).argmax()
     heat = page.get_by_label("Temperature")
     heat.focus()

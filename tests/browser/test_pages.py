@@ -156,13 +156,15 @@ def test_eighty_columns_need_no_scrollbar_on_a_laptop(site, open_page, place):
 def test_both_views_of_a_figure_stay_in_step(site, open_page):
     page, net = open_page()
     page.goto(f"{site}/{book.chapter_pages()[0]}.html#the-result-first")
+    model = page.locator(".course-widget").first.get_attribute("data-model")
+    views = f'.course-widget[data-model="{model}"]'
     for n in (0, 1):  # each starts when it is near
-        page.locator(".course-widget").nth(n).scroll_into_view_if_needed()
-        page.wait_for_selector(f'.course-widget[data-state="ready"] >> nth={n}')
-    pixels = "() => [...document.querySelectorAll('.course-widget')].map((slot) => "
+        page.locator(views).nth(n).scroll_into_view_if_needed()
+        page.wait_for_selector(f'{views}[data-state="ready"] >> nth={n}')
+    pixels = f"() => [...document.querySelectorAll('{views}')].map((slot) => "
     pixels += "slot.querySelector('canvas').toDataURL())"
     before = page.evaluate(pixels)
-    page.locator(".course-widget").nth(0).get_by_role("button", name="Next test digit").click()
+    page.locator(views).nth(0).get_by_role("button", name="Next test digit").click()
     page.wait_for_function(
         f"before => ({pixels})().every((picture, i) => picture !== before[i])", arg=before
     )

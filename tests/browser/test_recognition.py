@@ -44,7 +44,7 @@ def test_digits_of_another_collection_are_read(widget):
     """scikit-learn's digits: other writers, 8x8 pixels of 17 levels, enlarged to 64x64."""
     collection = load_digits()
     pictures = []
-    for grey in collection.images[:200]:
+    for grey in collection.images:
         big = Image.fromarray(np.uint8(grey * 255 / 16)).resize((64, 64), Image.Resampling.BICUBIC)
         pictures.append(np.asarray(big).flatten().tolist())
     answers = widget.evaluate(
@@ -55,5 +55,5 @@ def test_digits_of_another_collection_are_read(widget):
         }""",
         json.dumps(pictures),
     )
-    right = np.mean(np.argmax(answers, 1) == collection.target[:200])
-    assert right >= 0.85, f"{right:.1%} of 200"
+    right = np.mean(np.argmax(answers, 1) == collection.target)
+    assert right >= 0.85, f"{right:.1%} of {len(pictures)}"
