@@ -11,37 +11,23 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
+from tests.nets import Conditional, FiLM
 from widgets import CentrePatch
 
 DIM = 5
 CURVE = [(0.01, 0.3, 2.0, 0.05), (1, 0.05, 1.0, 0.04), (100, 0.01, 1.5, 0.03)]
 
 
-class FiLM(nn.Module):
-    def __init__(self, features):
-        super().__init__()
-        self.to_scale_shift = nn.Linear(1, 2 * features)
-
-    def forward(self, x, condition):
-        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
-        return x * (1 + scale) + shift
-
-
-class Conditional(nn.Sequential):
-    def forward(self, x, condition):
-        for layer in self:
-            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
-        return x
-
-
 def generator(inputs=100 + DIM, outputs=784, last=nn.Identity):
     torch.manual_seed(0)
-    return Conditional(nn.Linear(inputs, 20), FiLM(20), nn.ReLU(), nn.Linear(20, outputs), last())
+    return Conditional(
+        nn.Linear(inputs, 20), FiLM(20, nn.Linear(1, 40)), nn.ReLU(), nn.Linear(20, outputs), last()
+    )
 
 
 def shortcut(outputs=100):
     torch.manual_seed(2)
-    return Conditional(nn.Linear(100, outputs), FiLM(outputs))
+    return Conditional(nn.Linear(100, outputs), FiLM(outputs, nn.Linear(1, 2 * outputs)))
 
 
 def classifier(outputs=10):

@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from scipy import linalg
 
+from book import evaluator as training
 from utils import data, evaluator
 
 
@@ -142,7 +143,7 @@ def test_missing_weights(elsewhere):
 
 
 def test_damaged_weights(elsewhere):
-    evaluator.save(evaluator.Evaluator())
+    training.save(evaluator.Evaluator())
     whole = elsewhere.read_bytes()
     assert not evaluator.load().training
     for damaged in (b"", whole[:1000], whole[:-100], b"version https://git-lfs.github.com/spec/v1"):
@@ -154,7 +155,7 @@ def test_damaged_weights(elsewhere):
 
 @pytest.mark.parametrize("change", ["lost", "added", "shape"])
 def test_weights_of_another_network(elsewhere, change):
-    evaluator.save(evaluator.Evaluator())
+    training.save(evaluator.Evaluator())
     tensors = load_file(elsewhere)
     if change == "lost":
         del tensors["head.1.weight"]
@@ -247,34 +248,32 @@ def test_distance_grows_with_damage(digits):
 @pytest.mark.slow
 def test_short_training_is_modest_and_repeats(digits):
     images, labels, _ = digits["train"]
-    models = [evaluator.train(images[:300], labels[:300], epochs=1, seed=4) for _ in range(2)]
+    models = [training.train(images[:300], labels[:300], epochs=1, seed=4) for _ in range(2)]
     assert not models[0].training
     for one, other in zip(*(m.state_dict().values() for m in models)):
         assert torch.equal(one, other)
-    model = evaluator.train(images[:2000], labels[:2000], epochs=3, seed=4)
+    model = training.train(images[:2000], labels[:2000], epochs=3, seed=4)
     held_out = digits["test"]
     assert accuracy(held_out.images[:1000], held_out.labels[:1000], model) > 0.9
 
 
 def test_saved_model_answers_the_same(elsewhere, digits):
     images, labels, _ = digits["train"]
-    model = evaluator.train(images[:300], labels[:300], epochs=2)
-    evaluator.save(model)
+    model = training.train(images[:300], labels[:300], epochs=2)
+    training.save(model)
     expected = evaluator.classify(images[:200], model)
     assert torch.allclose(evaluator.classify(images[:200]), expected, atol=0.02)
 
 
 def test_distortion_is_gentle_and_vanishes():
     images = torch.rand(4, 1, 28, 28)
-    assert torch.allclose(evaluator._distort(images, 0.0), images, atol=1e-4)
-    assert (evaluator._distort(images, 1.0) - images).abs().mean() > 0.05
+    assert torch.allclose(training._distort(images, 0.0), images, atol=1e-4)
+    assert (training._distort(images, 1.0) - images).abs().mean() > 0.05
 
 
-def test_command_line(monkeypatch, elsewhere):
-    with pytest.raises(SystemExit, match="Usage"):
-        evaluator.main([])
-    subset = data.Digits(torch.rand(1, 28, 28), torch.zeros(1), "offline subset")
+def test_command_line_needs_all_of_mnist(monkeypatch, elsewhere):
+    subset = data.Digits(torch.zeros(1, 28, 28), torch.zeros(1), "offline subset")
     monkeypatch.setattr(data, "mnist", lambda split: subset)
-    with pytest.raises(SystemExit, match="all of MNIST"):
-        evaluator.main(["train"])
-    assert not elsewhere.exists()
+    with pytest.raises(SystemExit, match="not found"):
+        training.main()
+    assert not evaluator.WEIGHTS.exists()

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
+from tests.nets import Conditional, FiLM, Residual
 from widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
 from widgets.base import FRONT, bundle
 from widgets.pack import HANDLERS
@@ -167,39 +168,15 @@ class Doubled(nn.Linear):
         return 2 * super().forward(x)
 
 
-class Residual(nn.Module):
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, x):
-        return x + self.net(x)
-
-
-class FiLM(nn.Module):
-    """As a chapter defines it; the arguments make what is wrong in the tests below."""
-
-    def __init__(self, condition_dim, features, outputs=None):
-        super().__init__()
-        self.to_scale_shift = nn.Linear(condition_dim, outputs or 2 * features)
-
-    def forward(self, x, condition):
-        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
-        return x * (1 + scale) + shift
-
-
-class Conditional(nn.Sequential):
-    def forward(self, x, condition):
-        for layer in self:
-            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
-        return x
+def film(condition, features, outputs=None):
+    return FiLM(features, nn.Linear(condition, outputs or 2 * features))
 
 
 S, C = nn.Sequential, Conditional
 
 
 def test_a_condition_is_packed_and_draws_no_random_number():
-    net = C(nn.Linear(5, 4), FiLM(2, 4), nn.ReLU())
+    net = C(nn.Linear(5, 4), film(2, 4), nn.ReLU())
     state = torch.get_rng_state()
     spec, weights = pack(net, (5,), "f32").values()
     assert torch.equal(state, torch.get_rng_state())
@@ -291,11 +268,11 @@ OtherFiLM.__name__ = "FiLM"
         (S(nn.Unflatten(1, (2, -1))), (6,), {}, "does not fit"),
         (S(nn.Linear(3, 2), nn.BatchNorm2d(2)).eval(), (3,), {}, "directly after a convolution"),
         (S(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)), (2, 5, 5), {}, r"net.eval\(\)"),
-        (C(FiLM(2, 3), FiLM(4, 3)), (3,), {}, "a condition of 2 values, another of 4"),
-        (C(FiLM(2, 3, outputs=8)), (3,), {}, "8 scales and shifts, but 3"),
-        (S(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
-        (Forgets(FiLM(2, 3)), (3,), {}, r"must take \(x, condition\)"),
-        (C(OtherFiLM(2, 3)), (3,), {}, r"does not compute x \* \(1 \+ scale\)"),
+        (C(film(2, 3), film(4, 3)), (3,), {}, "a condition of 2 values, another of 4"),
+        (C(film(2, 3, outputs=8)), (3,), {}, "8 scales and shifts, but 3"),
+        (S(film(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (Forgets(film(2, 3)), (3,), {}, r"must take \(x, condition\)"),
+        (C(OtherFiLM(3, nn.Linear(2, 6))), (3,), {}, r"does not compute x \* \(1 \+ scale\)"),
         (C(type("FiLM", (nn.Linear,), {})(3, 2)), (3,), {}, "needs an attribute to_scale_shift"),
         (C(nn.Linear(3, 3)), (3,), {}, "only an nn.Sequential"),
         (S(nn.Softmax(0)), (3,), {}, "dim=1"),
@@ -325,7 +302,7 @@ def test_each_op_has_a_forward_pass_in_the_engine():
         "BatchNorm2d": S(nn.Unflatten(1, (3, 1, 1)), nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)),
         "Unflatten": S(nn.Unflatten(1, (3, 1, 1))),
         "Softmax": S(nn.Softmax(1)),
-        "FiLM": C(FiLM(2, 3)),
+        "FiLM": C(film(2, 3)),
         "LSTM": S(nn.Unflatten(1, (3, 1)), nn.LSTM(1, 2, batch_first=True)),
     }
     for kind in HANDLERS:
@@ -581,7 +558,7 @@ def conditional(*sizes, condition_dim=1, seed=0) -> Conditional:
     torch.manual_seed(seed)
     layers = []
     for n_in, n_out in itertools.pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), FiLM(condition_dim, n_out), nn.SiLU()]
+        layers += [nn.Linear(n_in, n_out), film(condition_dim, n_out), nn.SiLU()]
     return Conditional(*layers[:-1])
 
 

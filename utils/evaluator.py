@@ -1,8 +1,8 @@
 """The independent digit classifier that scores generated images.
 
 A small convolutional network, trained on MNIST's 60,000 training images and never on a generated
-one.  Its weights lie beside this file (float16, safetensors); ``python -m utils.evaluator train``
-makes them again.
+one.  Its weights lie beside this file (float16, safetensors); ``python -m book.evaluator`` trains
+the network again.
 
 The features for the Fréchet distance are the 64 values of the last hidden layer, normalised by a
 batch norm without scale or shift and before the ReLU.  So each has mean about 0 and variance
@@ -17,16 +17,14 @@ Fréchet distance, which is above 100 for that noise.
 from __future__ import annotations
 
 import functools
-import sys
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
-from torch.nn import functional as F
 
-from utils import data, runtime, training
+from utils import data
 
 WEIGHTS = Path(__file__).with_name("evaluator.safetensors")
 FEATURES = 64  # values per image that ``features`` returns
@@ -58,9 +56,6 @@ class Evaluator(nn.Module):
         return self.head(self.body(images))
 
 
-# ---------------------------------------------------------------------------------------- scoring
-
-
 @functools.lru_cache(maxsize=1)
 def load() -> Evaluator:
     """Return the trained network, in evaluation mode and without gradients for its weights.
@@ -87,7 +82,7 @@ def classify(images: torch.Tensor, model: nn.Module | None = None) -> torch.Tens
     """Return the probability of each digit, float32 (N, 10), rows that sum to 1.
 
     images: float (N, 28, 28), (N, 1, 28, 28) or (N, 784), from 0 (paper) to 1 (ink)
-    model: another network that ``train`` made; by default the committed one
+    model: another network of this class; by default the committed one
 
     Raises ``ValueError`` for other shapes, integers, values that are not finite, and values
     outside [0, 1] by more than 0.001.
@@ -148,78 +143,3 @@ def _apply(net: nn.Module, images: torch.Tensor) -> torch.Tensor:
     with torch.no_grad():
         batches = images.float().reshape(-1, 1, 28, 28).split(250)
         return torch.cat([net(batch) for batch in batches])
-
-
-# --------------------------------------------------------------------------------------- training
-
-
-def train(images: torch.Tensor, labels: torch.Tensor, epochs: int = 15, seed: int = 0) -> Evaluator:
-    """Train a new network, and return it in evaluation mode.
-
-    images: float32 (N, 28, 28) in [0, 1]
-    labels: int64 (N,), 0 to 9
-    epochs: passes over the images, 1 or more; each takes one idle core about 8 s for 60,000
-
-    The same seed gives the same network on one machine with one number of threads.
-    """
-    runtime.seed_everything(seed)
-    images = images[:, None]
-    model = Evaluator()
-    optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.01)
-    batch_size = min(128, len(images))
-    steps = epochs * (len(images) // batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
-    for epoch in training.progress(range(epochs), "evaluator"):
-        # Distortions fade out over the last third: the network ends on digits as they are.
-        strength = min(1.0, 3 * (1 - (epoch + 1) / epochs))
-        for index in training.minibatches(len(images), batch_size):
-            loss = F.cross_entropy(model(_distort(images[index], strength)), labels[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return model.eval()
-
-
-def _distort(images: torch.Tensor, strength: float) -> torch.Tensor:
-    """Turn, scale, shear and shift each image (N, 1, 28, 28) at random; strength 0 to 1."""
-
-    def uniform(limit: float) -> torch.Tensor:
-        return strength * limit * (2 * torch.rand(len(images)) - 1)
-
-    angle, shear = uniform(0.21), uniform(0.15)  # radians (12 degrees), slope
-    scale_x, scale_y = 1 + uniform(0.12), 1 + uniform(0.12)
-    shift_x, shift_y = uniform(1.5 / 14), uniform(1.5 / 14)  # 1.5 pixels of 14 = half an image
-    cos, sin = angle.cos(), angle.sin()
-    rows = (scale_x * cos, shear - sin, shift_x), (sin, scale_y * cos, shift_y)
-    matrices = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
-
-
-def save(model: Evaluator) -> None:
-    """Write the network's weights and running statistics as float16 to ``WEIGHTS``."""
-    tensors = {
-        name: tensor.half().contiguous()
-        for name, tensor in model.state_dict().items()
-        if tensor.is_floating_point()
-    }
-    save_file(tensors, WEIGHTS)
-    load.cache_clear()
-
-
-def main(arguments: list[str]) -> None:
-    """Train on all of MNIST's training images, write the weights, print the test accuracy."""
-    if arguments != ["train"]:
-        raise SystemExit("Usage: python -m utils.evaluator train")
-    images, labels, source = data.mnist("train")
-    if source == "offline subset":
-        raise SystemExit("The evaluator is trained on all of MNIST, which was not found")
-    save(train(images, labels))
-    images, labels, _ = data.mnist("test")
-    accuracy = (classify(images).argmax(1) == labels).double().mean()
-    print(f"{WEIGHTS.name}: {accuracy:.2%} of the test images right")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -10,33 +10,17 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from tests.nets import Conditional, FiLM
 from widgets import BetaDial
 
 LATENT_DIM = 8
 
 
-class FiLM(nn.Module):
-    def __init__(self, features):
-        super().__init__()
-        hidden = nn.Linear(1, 16), nn.SiLU(), nn.Linear(16, 2 * features)
-        self.to_scale_shift = nn.Sequential(*hidden)
-
-    def forward(self, x, condition):
-        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
-        return x * (1 + scale) + shift
-
-
-class Conditional(nn.Sequential):
-    def forward(self, x, condition):
-        for layer in self:
-            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
-        return x
-
-
 def mlp(*sizes) -> Conditional:
     layers = []
     for n_in, n_out in zip(sizes, sizes[1:]):
-        layers += [nn.Linear(n_in, n_out), FiLM(n_out), nn.SiLU()]
+        told = nn.Sequential(nn.Linear(1, 16), nn.SiLU(), nn.Linear(16, 2 * n_out))
+        layers += [nn.Linear(n_in, n_out), FiLM(n_out, told), nn.SiLU()]
     return Conditional(*layers[:-2]).eval()
 
 

@@ -12,17 +12,8 @@ import torch
 from torch import nn
 
 from tests.browser.strokes import STROKES
+from tests.nets import Conditional, FiLM, Residual
 from widgets import pack
-
-
-class Residual(nn.Module):
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, x):
-        return x + self.net(x)
-
 
 # Everything goes and comes as JSON: Playwright takes seconds for long lists.
 RUN = """
@@ -217,24 +208,6 @@ def test_a_convolutional_net(page, digits, make, dtype):
     error = (got - expected).abs().max() / expected.std()
     print(f"{make.__name__}, {dtype}: {error:.2g} of the outputs' standard deviation")
     assert error <= SHARE[dtype]
-
-
-class FiLM(nn.Module):
-    def __init__(self, features, to_scale_shift):
-        super().__init__()
-        self.features, self.to_scale_shift = features, to_scale_shift
-
-    def forward(self, x, condition):
-        scale, shift = self.to_scale_shift(condition).chunk(2, dim=1)
-        shape = (len(x), self.features, *[1] * (x.ndim - 2))
-        return x * (1 + scale.view(shape)) + shift.view(shape)
-
-
-class Conditional(nn.Sequential):
-    def forward(self, x, condition):
-        for layer in self:
-            x = layer(x, condition) if isinstance(layer, FiLM) else layer(x)
-        return x
 
 
 def conditional_decoder() -> Conditional:

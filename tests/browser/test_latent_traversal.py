@@ -116,6 +116,7 @@ def slider(page, dim):
     return page.get_by_role("slider", name=f"z[{dim}],")
 
 
+@pytest.mark.alone  # Python hears of it when the reader rests: a slow machine rests too often
 def test_moving_one_dimension(show, nets):
     page = show()
     dim = int(np.argmax(KL))
