@@ -29,6 +29,8 @@ def names(tree: ast.Module | ast.stmt) -> tuple[set[str], set[str]]:
     stored = {n.id for n in nodes if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
     stored |= {n.arg for n in nodes if isinstance(n, ast.arg)}
     stored |= {n.name for n in nodes if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+    imports = [n for n in nodes if isinstance(n, (ast.Import, ast.ImportFrom))]
+    stored |= {(a.asname or a.name).split(".")[0] for n in imports for a in n.names}
     loaded = {n.id for n in nodes if isinstance(n, ast.Name)} - stored - set(dir(builtins))
     defined = set()
     for statement in tree.body if isinstance(tree, ast.Module) else [tree]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from widgets.tiny_network import STAGES, VALUES, TinyNetwork, backward, forward
+from widgets.tiny_network import ASKED, QUIZ_ALT, STAGES, VALUES, TinyNetwork, backward, forward
 
 EXAMPLE = dict(zip(VALUES, (1, 0.5, 0.5, -1, 1, 0.5, 0.2, -0.25, 1, -1.5, 0.5)))
 
@@ -38,5 +38,16 @@ def test_target_and_stage_are_refused_beyond_their_range():
             TinyNetwork(EXAMPLE, **wrong)
 
 
-def test_it_has_a_picture():
-    assert TinyNetwork(EXAMPLE, 1).poster().startswith(b"\x89PNG")
+def test_the_quiz_asks_for_five_derivatives_and_has_words_of_its_own():
+    quiz = TinyNetwork(EXAMPLE, 0, quiz=True)
+    derivatives = quiz.numbers()[1]
+    asked = [round(float(derivatives[name]), 3) for name in ASKED]
+    assert asked == [0.391, 0.297, -0.246, 0.188, -0.058]
+    assert quiz.alt == QUIZ_ALT != TinyNetwork(EXAMPLE, 0).alt
+    with pytest.raises(Exception, match="answers"):
+        quiz.answers = ["0.4"]
+
+
+@pytest.mark.parametrize("quiz", [False, True])
+def test_it_has_a_picture(quiz):
+    assert TinyNetwork(EXAMPLE, 1, quiz=quiz).poster().startswith(b"\x89PNG")

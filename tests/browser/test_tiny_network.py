@@ -6,8 +6,9 @@ import functools
 
 import pytest
 
+from tests.browser.harness import PHONE, assert_accessible
 from tests.test_tiny_network import EXAMPLE
-from widgets.tiny_network import STAGES, TinyNetwork, backward, forward
+from widgets.tiny_network import ASKED, STAGES, TinyNetwork, backward, forward
 
 
 @pytest.fixture
@@ -96,3 +97,82 @@ def test_all_weights_move_downhill(show):
     assert f"p from {first['p']:.3f} to {last['p']:.3f}" in words and "After 2 steps" in words
     press(page, "Start again")
     assert numbers(page)["f"]["p"] == pytest.approx(first["p"], abs=1e-12)
+
+
+# ---- the quiz --------------------------------------------------------------------------------
+
+NAMES = dict(zip(ASKED, ("δ₂ = ∂L/∂z", "∂L/∂v₂", "δ₁,₂ = ∂L/∂a₂", "∂L/∂w₁₂", "∂L/∂x₁")))
+
+
+@pytest.fixture
+def ask(open_widget):
+    return functools.partial(open_widget, TinyNetwork(EXAMPLE, 0, quiz=True))
+
+
+def answer(page, key, text):
+    """Type an answer, press Enter, and return what is said of it."""
+    field = page.get_by_label(NAMES[key], exact=True)
+    field.fill(text)
+    field.press("Enter")
+    words = page.locator(f"#{field.get_attribute('aria-describedby')}").text_content()
+    assert words in page.locator(".tn [aria-live]").text_content()
+    return words
+
+
+def test_right_answers_are_found_by_keyboard_and_drawn(ask):
+    page = ask()
+    derivatives = backward(EXAMPLE, 0)
+    assert page.locator(".tn-drawing").text_content().count("?") == len(ASKED)
+    for k, key in enumerate(ASKED, 1):
+        for text in (f"{derivatives[key]:.2f}", f"{derivatives[key]:.3f}".replace("-", "−")):
+            assert answer(page, key, text).startswith("Right")
+        assert f"{k} of 5" in page.locator(".tn .cw-value").text_content()
+        shown = page.locator(".tn-drawing").text_content()
+        assert f"{derivatives[key]:.3f}".replace("-", "−") in shown and shown.count("?") == 5 - k
+    assert page.get_by_role("button", name="Show the next answer").is_disabled()
+    assert page.evaluate("model.get('answers').length") == 5
+
+
+@pytest.mark.parametrize(
+    "key, text, words",
+    [
+        ("z", "-0.609", "other answer"),
+        ("z", "-0.391", "sign"),
+        ("v2", "0.391", "what comes in"),
+        ("v2", "-0.586", "∂L/∂h₂"),
+        ("a2", "-0,586", "slope is missing"),
+        ("a2", "0.164", "weight is missing"),
+        ("a2", "0.246", "sign"),
+        ("w12", "0.375", "x₂"),
+        ("w12", "0.195", "slope is missing"),
+        ("x1", "0.188", "other one"),
+        ("x1", "-0.246", "other one"),
+        ("x1", "0.129", "weights are missing"),
+        ("x1", "7", "two paths"),
+        ("x1", "much", "a number"),
+    ],
+)
+def test_a_wrong_answer_is_told_what_is_missing(ask, key, text, words):
+    page = ask()
+    assert words in answer(page, key, text)
+    assert "0 of 5" in page.locator(".tn .cw-value").text_content()
+
+
+def test_answers_are_shown_on_demand_cleared_and_set_by_python(ask):
+    page = ask()
+    press(page, "Show the next answer")
+    assert page.get_by_label(NAMES["z"], exact=True).input_value() == "0.391"
+    press(page, "Clear")
+    assert page.get_by_label(NAMES["z"], exact=True).input_value() == ""
+    page.evaluate("model.set('answers', ['', '', '-0.246', '', ''])")
+    page.wait_for_function("document.querySelector('.tn .cw-value').textContent.includes('1 of 5')")
+
+
+@pytest.mark.parametrize("options", [{}, PHONE], ids=["desktop", "phone"])
+def test_the_quiz_serves_every_reader(ask, options):
+    page = ask(**options)
+    answer(page, "z", "0.391")
+    answer(page, "a2", "-0.586")
+    assert_accessible(page)
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") == width
