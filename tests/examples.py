@@ -9,6 +9,7 @@ import numpy as np
 from tests import (
     test_centre_patch,
     test_complete_digit,
+    test_gan_game,
     test_latent_widgets,
     test_rank_dial,
     test_three_scores,
@@ -20,6 +21,7 @@ from widgets import (
     BetaDial,
     CourseWidget,
     DrawDigit,
+    GanGame,
     GradientFlow,
     Listen,
     ThreeScores,
@@ -74,6 +76,7 @@ EXAMPLES = {
     "ConditionalDigits": test_conditional_digits.make_widget,
     "Denoise": test_denoise.make_widget,
     "DrawDigit": draw_digit,
+    "GanGame": lambda: GanGame(presets=test_gan_game.PRESETS),
     "GradientFlow": lambda: GradientFlow(*few(12)),
     "LatentPlane": latent_plane,
     "LatentTraversal": latent_traversal,

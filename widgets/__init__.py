@@ -10,6 +10,7 @@ from .complete_digit import CompleteDigit
 from .conditional_digits import ConditionalDigits
 from .denoise import Denoise
 from .draw_digit import DrawDigit
+from .gan_game import GanGame
 from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal

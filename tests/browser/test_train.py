@@ -7,7 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-ACTIVATIONS = {"ReLU": nn.ReLU, "Tanh": nn.Tanh, "Sigmoid": nn.Sigmoid}
+ACTIVATIONS = {
+    "ReLU": nn.ReLU,
+    "LeakyReLU": lambda: nn.LeakyReLU(0.2),
+    "Tanh": nn.Tanh,
+    "Sigmoid": nn.Sigmoid,
+}
 LOSSES = ("softmaxCrossEntropy", "logisticLoss", "squaredLoss")
 SIZES = (7, 6, 5, 4)
 COUNT = 9  # examples: two groups of four and one
@@ -102,6 +107,84 @@ def test_gradients_are_pytorchs(page, activation, loss, numbers, tolerance):
     assert got["value"] == pytest.approx(value.item(), rel=tolerance)
     true = flat([*(p.grad for p in net.parameters()), x.grad])
     for found, expected in zip([*got["grads"], got["input"]], true, strict=True):
+        assert np.abs(np.subtract(found, expected)).max() <= tolerance * np.abs(expected).max()
+
+
+PENALTY = (
+    """async ({ numbers, sizes, activation, params, x, weight }) => {"""
+    + SETUP
+    + """
+  const count = x.length / sizes[0];
+  const points = Numbers.from(x);
+  net.forward(points, count);
+  net.backward(new Numbers(count).fill(1 / count), count); // of the mean output: it is added to
+  const value = T.gradientPenalty(net, points, count, weight);
+  return {
+    value,
+    grads: linear.flatMap(({ grads }) => [[...grads.weight], [...grads.bias]]),
+    input: [...T.inputGradient(net, points, count)],
+  };
+}"""
+)
+
+
+@pytest.mark.parametrize("numbers, tolerance", [("Float64Array", 1e-10), ("Float32Array", 1e-5)])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_the_penalty_on_the_input_gradient_is_pytorchs(page, activation, numbers, tolerance):
+    """A gradient of a gradient, added to that of the mean output."""
+    sizes = (*SIZES[:-1], 1)
+    net = torch_net(activation, sizes)
+    generator = torch.Generator().manual_seed(6)
+    x = torch.randn(COUNT, sizes[0], dtype=torch.float64, generator=generator, requires_grad=True)
+    outputs = net(x)
+    (slope,) = torch.autograd.grad(outputs.sum(), x, create_graph=True)
+    penalty = 0.7 / 2 * slope.square().sum(1).mean()
+    (outputs.mean() + penalty).backward()
+    sent = {"numbers": numbers, "sizes": sizes, "activation": activation, "weight": 0.7}
+    sent |= {"params": flat(net.parameters()), "x": flat([x])[0]}
+    got = page.evaluate(PENALTY, sent)
+    assert got["value"] == pytest.approx(penalty.item(), rel=tolerance)
+    true = flat([*(p.grad for p in net.parameters()), slope])
+    for found, expected in zip([*got["grads"], got["input"]], true, strict=True):
+        assert np.abs(np.subtract(found, expected)).max() <= tolerance * np.abs(expected).max()
+
+
+THROUGH = """async ({ numbers, sizes, params, z }) => {
+  const T = await import("./train.js");
+  const Numbers = globalThis[numbers];
+  const nets = sizes.map((s, k) => T.denseNet(s, [T.ReLU, T.LeakyReLU][k], { Numbers }));
+  const linear = nets.flatMap((net) => net.layers.filter((layer) => layer.params.weight));
+  linear.forEach(({ params: own }, i) => {
+    own.weight.set(params[2 * i]);
+    own.bias.set(params[2 * i + 1]);
+  });
+  const [G, D] = nets;
+  D.layers[0].first = false;
+  const count = z.length / sizes[0][0];
+  const logits = D.forward(G.forward(Numbers.from(z), count), count);
+  const delta = Numbers.from({ length: count }, (_, k) => -1 / (1 + Math.exp(logits[k])) / count);
+  G.backward(D.backward(delta, count), count);
+  return linear.slice(0, 3).flatMap(({ grads }) => [[...grads.weight], [...grads.bias]]);
+}"""
+
+
+@pytest.mark.parametrize("numbers, tolerance", [("Float64Array", 1e-10), ("Float32Array", 1e-5)])
+def test_a_generators_gradient_passes_through_the_discriminator(page, numbers, tolerance):
+    """The non-saturating loss, as the game in the plane has it."""
+    torch.manual_seed(7)
+    sizes = (2, 6, 5, 2), (2, 5, 6, 1)
+    nets = [
+        nn.Sequential(
+            *(nn.Linear(s[0], s[1]), act()), *(nn.Linear(s[1], s[2]), act()), nn.Linear(s[2], s[3])
+        ).double()
+        for s, act in zip(sizes, (ACTIVATIONS["ReLU"], ACTIVATIONS["LeakyReLU"]))
+    ]
+    z = torch.randn(COUNT, 2, dtype=torch.float64)
+    nn.functional.softplus(-nets[1](nets[0](z))).mean().backward()
+    params = [v for net in nets for v in flat(net.parameters())]
+    sent = {"numbers": numbers, "sizes": sizes, "params": params, "z": z.flatten().tolist()}
+    got = page.evaluate(THROUGH, sent)
+    for found, expected in zip(got, flat(p.grad for p in nets[0].parameters()), strict=True):
         assert np.abs(np.subtract(found, expected)).max() <= tolerance * np.abs(expected).max()
 
 

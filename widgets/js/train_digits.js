@@ -1,16 +1,16 @@
 // train_digits.js - train a network on real digits in the page, and look into it while it learns.
 
 import { digitBars } from "./lib/bars.js";
-import { chart, corners } from "./lib/chart.js";
 import { digitChooser } from "./lib/chooser.js";
 import { trainingDigits } from "./lib/digits.js";
-import { button, h, setAll, svg, title } from "./lib/dom.js";
+import { button, h, title } from "./lib/dom.js";
 import { softmax } from "./lib/engine.js";
 import { checkField, rangeField, selectField } from "./lib/fields.js";
-import { clamp, figure, grouped, largest, norm, percent, rms } from "./lib/numbers.js";
+import { figure, grouped, largest, norm, percent, rms } from "./lib/numbers.js";
 import { PIXELS, bytesToInk, digitCanvas, paintDigit, paintWeights, thumbnail } from "./lib/pictures.js";
 import { uniform } from "./lib/random.js";
 import { inStep } from "./lib/step.js";
+import { stepChart } from "./lib/step_chart.js";
 import { Momentum, ReLU, SGD, Sigmoid, Tanh, denseNet, minibatches, runner, softmaxCrossEntropy, warmUp } from "./lib/train.js";
 
 const CLASSES = 10;
@@ -181,33 +181,6 @@ class Lab {
   }
 }
 
-// ---- charts ---------------------------------------------------------------------------------------------
-
-/** A chart of lines over the steps; `scale(value)` is where a value lies between bottom (0) and top (1). */
-function stepChart({ name, marks, scale: share, colours }) {
-  const plot = chart({ wide: 340, tall: 150, edge: { left: 56, right: 10, top: 10, bottom: 24 }, label: name });
-  for (const [value, text] of marks) plot.element.append(plot.across(plot.y(share(value))), plot.beside(plot.y(share(value)), text));
-  const lines = colours.map((colour) => svg("polyline", { class: `td-line td-${colour}` }));
-  const ghosts = colours.map((colour) => svg("polyline", { class: `td-line td-ghost td-${colour}` }));
-  const end = plot.below(plot.right, "");
-  end.setAttribute("text-anchor", "end");
-  plot.element.append(...ghosts, ...lines, plot.below(plot.left, "0"), end);
-  return {
-    element: h("figure", { class: "td-chart" }, h("figcaption", { class: "cw-title" }, name), plot.element),
-    /** `series`: for each line its [step, value], and so `before`, of the network before; `last` is the last step of all. */
-    show(series, before, last) {
-      const draw = (elements, all) =>
-        all.forEach((points, k) => {
-          const placed = points.map(([step, value]) => [plot.x(step / Math.max(1, last)), plot.y(clamp(share(value), 0, 1))]);
-          setAll(elements[k], { points: corners(placed) });
-        });
-      draw(lines, series);
-      draw(ghosts, before);
-      end.textContent = last ? `step ${grouped(last)}` : "";
-    },
-  };
-}
-
 // ---- the widget -------------------------------------------------------------------------------------------
 
 function render({ model, el }) {
@@ -328,9 +301,9 @@ function render({ model, el }) {
   const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
   const why = h("p", { class: "td-why" });
   const status = h("p", { class: "td-status" });
-  const loss = stepChart({ name: "Loss on each batch (nats)", marks: [[0, "0"], [1, "1"], [2.303, "log 10"]], scale: (v) => v / 3, colours: ["loss"] });
-  const right = stepChart({ name: "Held-out digits read correctly", marks: [[0, "0 %"], [0.5, "50 %"], [0.9, "90 %"]], scale: (v) => v, colours: ["accuracy"] });
-  const sizes = stepChart({ name: "Size of the weight gradient: hidden layer (blue), output layer (orange)", marks: [[1e-4, "10⁻⁴"], [1e-2, "10⁻²"], [1, "1"]], scale: (v) => (Math.log10(v + 1e-9) + 5) / 5.5, colours: ["first", "second"] });
+  const loss = stepChart({ name: "Loss on each batch (nats)", marks: [[0, "0"], [1, "1"], [2.303, "log 10"]], scale: (v) => v / 3, colours: ["orange"] });
+  const right = stepChart({ name: "Held-out digits read correctly", marks: [[0, "0 %"], [0.5, "50 %"], [0.9, "90 %"]], scale: (v) => v, colours: ["accent"] });
+  const sizes = stepChart({ name: "Size of the weight gradient: hidden layer (blue), output layer (orange)", marks: [[1e-4, "10⁻⁴"], [1e-2, "10⁻²"], [1, "1"]], scale: (v) => (Math.log10(v + 1e-9) + 5) / 5.5, colours: ["accent", "orange"] });
   const tiles = Array.from({ length: SHOWN }, (_, k) => thumbnail("", () => step.commit({ unit: k }), "td-unit"));
   const pictures = h("div", { class: "cw-thumbnails td-units" }, ...tiles.map(({ element }) => element));
   const faint = h("p", { class: "cw-note" }, "The faint lines are those of the network before.");
@@ -371,7 +344,7 @@ function render({ model, el }) {
   const results = h(
     "div",
     { class: "td-results" },
-    h("div", { class: "td-charts" }, loss.element, right.element, sizes.element),
+    h("div", { class: "sc-charts" }, loss.element, right.element, sizes.element),
     faint,
     picturesTitle,
     pictures,

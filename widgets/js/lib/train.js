@@ -144,6 +144,11 @@ class Activation {
     for (let i = 0; i < count * this.size; i++) out[i] = delta[i] * this.slope(this.value[i]);
     return out;
   }
+
+  /** How fast the slope changes with the input, from the value; 0 for what is made of straight pieces. */
+  curvature() {
+    return 0;
+  }
 }
 
 export class ReLU extends Activation {
@@ -156,6 +161,17 @@ export class ReLU extends Activation {
   }
 }
 
+/** A ReLU that lets a fifth of what is negative pass. */
+export class LeakyReLU extends Activation {
+  activate(x) {
+    return x > 0 ? x : 0.2 * x;
+  }
+
+  slope(value) {
+    return value > 0 ? 1 : 0.2;
+  }
+}
+
 export class Tanh extends Activation {
   activate(x) {
     return Math.tanh(x);
@@ -163,6 +179,10 @@ export class Tanh extends Activation {
 
   slope(value) {
     return 1 - value * value;
+  }
+
+  curvature(value) {
+    return -2 * value * (1 - value * value);
   }
 }
 
@@ -173,6 +193,10 @@ export class Sigmoid extends Activation {
 
   slope(value) {
     return value * (1 - value);
+  }
+
+  curvature(value) {
+    return value * (1 - value) * (1 - 2 * value);
   }
 }
 
@@ -257,6 +281,82 @@ export function squaredLoss(outputs, targets, count, delta) {
     loss += (0.5 * (outputs[i] - targets[i]) ** 2) / count;
   }
   return loss;
+}
+
+// ---- the gradient by the input, and a penalty on its length --------------------------------------------
+
+/** The gradient (count, n) of a network's single output by its input x; parameters and `grads` stay. */
+export function inputGradient(network, x, count) {
+  network.forward(x, count);
+  const { Numbers } = network.layers[0];
+  const back = network.layers.reduceRight(
+    (delta, layer) => (layer.params.weight ? layer.below(delta, count) : layer.backward(delta, count)),
+    new Numbers(count).fill(1),
+  );
+  return Numbers.from(back.subarray(0, count * network.layers[0].n));
+}
+
+/**
+ * weight / 2 times the mean squared length of that gradient; its own gradient is ADDED to `grads`.
+ *
+ * Call the gradient v. With v held fast, the penalty changes with the parameters as the output's derivative
+ * along v does, times weight / count. So v goes forward through the slopes, layer by layer (`along`), and
+ * what comes back has two parts: by `along`, and, where slopes are curved, by the values themselves.
+ */
+export function gradientPenalty(network, x, count, weight) {
+  const { layers } = network;
+  const { Numbers } = layers[0];
+  const v = inputGradient(network, x, count);
+  const along = [v];
+  for (const layer of layers) along.push(layer.params.weight ? product(layer, along.at(-1), count) : sloped(layer, along.at(-1), count));
+  let byAlong = new Numbers(count).fill(weight / count);
+  let byValue = new Numbers(count);
+  for (let k = layers.length - 1; k >= 0; k--) {
+    const layer = layers[k];
+    if (layer.params.weight) {
+      addOuter(layer, byAlong, along[k], count);
+      addOuter(layer, byValue, layer.x, count);
+      for (let i = 0; i < count * layer.size; i++) layer.grads.bias[i % layer.size] += byValue[i];
+      byAlong = layer.below(byAlong, count).slice(0, count * layer.n);
+      byValue = layer.below(byValue, count).slice(0, count * layer.n);
+    } else {
+      const curved = byAlong.map((d, i) => d * along[k][i] * layer.curvature(layer.value[i]));
+      byValue = sloped(layer, byValue, count).map((d, i) => d + curved[i]);
+      byAlong = sloped(layer, byAlong, count);
+    }
+  }
+  return (weight / 2 / count) * v.reduce((sum, d) => sum + d * d, 0);
+}
+
+/** values (count, n) times the transposed weights, without the bias. */
+function product({ n, size, params, Numbers }, values, count) {
+  const out = new Numbers(count * size);
+  for (let row = 0; row < count; row++) {
+    for (let o = 0; o < size; o++) {
+      let sum = 0;
+      for (let i = 0; i < n; i++) sum += params.weight[o * n + i] * values[row * n + i];
+      out[row * size + o] = sum;
+    }
+  }
+  return out;
+}
+
+/** values times the activation's slopes. */
+function sloped(layer, values, count) {
+  const out = new layer.Numbers(count * layer.size);
+  for (let i = 0; i < out.length; i++) out[i] = values[i] * layer.slope(layer.value[i]);
+  return out;
+}
+
+/** grads.weight += delta^T values. */
+function addOuter({ n, size, grads }, delta, values, count) {
+  for (let row = 0; row < count; row++) {
+    for (let o = 0; o < size; o++) {
+      const d = delta[row * size + o];
+      if (d === 0) continue;
+      for (let i = 0; i < n; i++) grads.weight[o * n + i] += d * values[row * n + i];
+    }
+  }
 }
 
 // ---- optimisers ---------------------------------------------------------------------------------------
