@@ -1,4 +1,4 @@
-"""A generator and a discriminator on points of the plane, trained against each other in the page."""
+"""A GAN on points of the plane, trained in the page: to watch, to step, and to break."""
 
 from __future__ import annotations
 
