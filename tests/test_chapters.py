@@ -60,7 +60,7 @@ PLANTED = [
     ("07", "m = (p + q) / 2", "m = p + q"),
     ("07", "scores + (self.embed(weights) * f)", "scores + 0 * (self.embed(weights) * f)"),
     ("07", "0.5 * slope.square().sum((1, 2)).mean()", "0.5 * slope.square().mean((1, 2)).mean()"),
-    ("07", '"D, detached": forged.detach()', '"D, detached": forged'),
+    ("07", "detective(forged.detach())", "detective(forged)"),
     ("07", "correction=0) + 1e-8", "correction=0)"),
     ("08", "CENTRE = slice(9, 19)", "CENTRE = slice(8, 18)"),
     ("08", "(realism + weight * error)", "(realism + weight + error)"),

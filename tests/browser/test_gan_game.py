@@ -71,7 +71,7 @@ def test_a_preset_sets_everything_runs_and_pauses(show):
     assert page.evaluate(f"{GAME}.game().steps") == steps
     page.get_by_label("R1 penalty").select_option("1")  # changes the game that goes on
     assert page.evaluate(f"[{GAME}.game().steps, {GAME}.game().settings.r1]") == [steps, 1]
-    page.get_by_label("Data").select_option("moons")  # begins another
+    page.get_by_label("Data", exact=True).select_option("moons")  # begins another
     assert page.evaluate(f"{GAME}.game().steps") == 0
 
 

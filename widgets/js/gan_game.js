@@ -15,7 +15,7 @@ const UNITS = 32; // of each of two hidden layers, in both networks
 const BATCH = 64; // real and as many generated points a step
 const BETAS = [0.5, 0.99]; // of Adam
 const SHOWN = 250; // points of each kind in the picture
-const ARROWS = 60; // of them have an arrow
+const PULLED = 60; // of them have an arrow
 const REACH = 0.15; // what lies so close to a point of the other kind has hit, or covers, it
 const CELLS = 40; // of the coloured ground, both ways
 const ROUND = 2000; // steps that one press trains
@@ -187,7 +187,7 @@ function drawGame(canvas, ground, game) {
   const place = (v) => ((v + HALF) / (2 * HALF)) * SIZE;
   const made = game.generated();
   const sure = game.ground();
-  paint(ground, CELLS, CELLS, (k) => mix(0.6 * Math.abs(2 * sure[k] - 1), sure[k] > 0.5 ? LOWERS : RAISES));
+  paint(ground, CELLS, CELLS, (k) => mix(0.75 * Math.abs(2 * sure[k] - 1) ** 0.7, sure[k] > 0.5 ? LOWERS : RAISES));
   context.imageSmoothingEnabled = true;
   context.drawImage(ground, 0, 0, SIZE, SIZE);
   context.strokeStyle = `rgb(${PAPER})`;
@@ -212,7 +212,7 @@ function drawGame(canvas, ground, game) {
   context.strokeStyle = "rgb(255 255 255 / 0.85)";
   context.lineWidth = 2.5;
   context.lineCap = "round";
-  const pulls = game.pulls(made, ARROWS);
+  const pulls = game.pulls(made, PULLED);
   for (let i = 0; i < pulls.length; i += 2) {
     const size = Math.hypot(pulls[i], pulls[i + 1]);
     const length = (SIZE / (2 * HALF)) * 0.35 * Math.tanh(size); // so that steep ones do not cover all
