@@ -55,7 +55,7 @@ PLANTED = [
     ("06", 'reduction="none").sum(-1)', 'reduction="none").mean(-1)'),
     ("06", "log_likelihood + log_prior - log_q)", "log_likelihood + log_prior)"),
     ("06", "bias.mul_(1 + scale).add_(shift)", "bias.add_(shift)"),
-    ("07", "scores.data -= 0.5 * slope", "scores.data -= 1e-4 * slope"),
+    ("07", "scores.data -= 2 *", "scores.data -= 1e-4 *"),
     ("07", "used = F.softplus(-D_values).sum()", "used = F.softplus(D_values).sum()"),
     ("07", "m = (p + q) / 2", "m = p + q"),
     ("07", "scores + (self.embed(weights) * f)", "scores + 0 * (self.embed(weights) * f)"),
