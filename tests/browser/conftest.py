@@ -49,6 +49,7 @@ FIREFOX = {
     "network.proxy.no_proxies_on": "127.0.0.1",
     "media.navigator.streams.fake": True,  # a microphone that beeps, and needs no permission
     "media.navigator.permission.disabled": True,
+    "ui.useOverlayScrollbars": 1,  # as in headless Chromium, they take no width
 }
 NO_BROWSER = (
     "no browser for tests/browser: install one with 'apt-get install chromium' or "
