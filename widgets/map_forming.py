@@ -88,9 +88,9 @@ def _trained(noise: bool, passes: int = 8):
             nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 784)
         )
         nn.init.constant_(decoder[-1].bias, -1.5)
-        stepper = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 0.004)
+        stepper = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 0.005, fused=True)
         for _ in range(passes):
-            for chosen in torch.randperm(len(images)).split(32):
+            for chosen in torch.randperm(len(images)).split(64):
                 x = images[chosen]
                 mu, logvar = encoder(x).chunk(2, dim=1)
                 z = mu + noise * (logvar / 2).exp() * torch.randn_like(mu)
