@@ -140,7 +140,7 @@ def test_a_variational_autoencoders_gradients_are_pytorchs(page, beta, noisy, nu
     x = torch.rand(COUNT, n, dtype=torch.float64)
     sent = {"numbers": numbers, "sizes": sizes, "beta": beta, "noisy": noisy}
     got = page.evaluate(VARIATIONAL, sent | {"params": flat(parameters), "x": flat([x])[0]})
-    noise = torch.tensor(got["noise"]).double().view(COUNT, d)
+    noise = torch.tensor(got["noise"], dtype=torch.float64).view(COUNT, d)
     assert noise.any() == noisy
     mu, logvar = encoder(x).chunk(2, dim=1)
     distortion = torch_loss("logisticLoss", decoder(mu + (logvar / 2).exp() * noise), x)
