@@ -88,7 +88,8 @@ def _trained(noise: bool, passes: int = 8):
             nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 784)
         )
         nn.init.constant_(decoder[-1].bias, -1.5)
-        stepper = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 0.005, fused=True)
+        parameters = [*encoder.parameters(), *decoder.parameters()]
+        stepper = torch.optim.Adam(parameters, 0.005, fused=True)
         for _ in range(passes):
             for chosen in torch.randperm(len(images)).split(64):
                 x = images[chosen]
