@@ -14,13 +14,10 @@ course = next(filter(is_course, [*around, *sorted(here.glob("*"))]), None)
 if course is None:
     course = here / "deep-learning-mnist-audio"
     try:
-        subprocess.run(
-            ["git", "clone", "--depth", "1", REPOSITORY, str(course)],
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
-            stderr=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
+        command = ["git", "clone", "--depth", "1", REPOSITORY, str(course)]
+        options = {"stderr": subprocess.PIPE, "text": True, "check": True}
+        env = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
+        subprocess.run(command, env=env, **options)
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", "git cannot be started")
         reason = said.split("fatal: ")[-1].strip()
