@@ -360,7 +360,7 @@ export function gradientPenalty(network, x, count, weight) {
   const { Numbers } = layers[0];
   const v = inputGradient(network, x, count);
   const along = [v];
-  for (const layer of layers) along.push(layer.params.weight ? product(layer, along.at(-1), count) : sloped(layer, along.at(-1), count));
+  for (const layer of layers) along.push(layer.params.weight ? timesWeights(layer, along.at(-1), count) : sloped(layer, along.at(-1), count));
   let byAlong = new Numbers(count).fill(weight / count);
   let byValue = new Numbers(count);
   for (let k = layers.length - 1; k >= 0; k--) {
@@ -381,7 +381,7 @@ export function gradientPenalty(network, x, count, weight) {
 }
 
 /** values (count, n) times the transposed weights, without the bias. */
-function product({ n, size, params, Numbers }, values, count) {
+function timesWeights({ n, size, params, Numbers }, values, count) {
   const out = new Numbers(count * size);
   for (let row = 0; row < count; row++) {
     for (let o = 0; o < size; o++) {
