@@ -126,10 +126,10 @@ class TinyNetwork(CourseWidget, front="tiny_network.js"):
             value = f"{name_of(key)} {f[key]:.3f}".replace("-", "−")
             style = {"ha": "center", "fontsize": 11}
             if key not in places:  # a plate over the line; in a circle there is room
-                style["bbox"] = {"color": "white", "pad": 1}
+                style["bbox"] = {"color": "white", "pad": 0.5}
             if derivative(key):
-                ax.text(x, y, derivative(key), va="top", color=plots.RED, **style)
-            ax.text(x, y, value, va="bottom", color="black", **style)
+                ax.text(x, y - 0.015, derivative(key), va="top", color=plots.RED, **style)
+            ax.text(x, y + 0.015, value, va="bottom", color="black", **style)
 
         for link in links:
             name, start, end = link.split()

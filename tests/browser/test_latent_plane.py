@@ -119,10 +119,10 @@ def test_dragging_with_the_mouse(show, nets):
     assert (point(page) == (EXTENT, EXTENT)).all()
 
 
-def test_dragging_with_a_finger_does_not_scroll(show):
+def test_dragging_with_a_finger_does_not_scroll(show, protocol):
     page = show(**PHONE)
     box = page.locator(".lp-pad").bounding_box()
-    client = page.context.new_cdp_session(page)
+    client = protocol(page)
     for k in range(9):
         place = {
             "x": box["x"] + 0.5 * box["width"],
