@@ -61,8 +61,8 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
     _presets = t.List(t.Dict()).tag(sync=True)
     alt = (
         "Depth, activation and weight scale of a deep network set the size of its gradients, layer "
-        "by layer. Left, the size of delta against the layer for three scales; right, a map of depth "
-        "against scale, coloured by whether the gradient vanishes, arrives or explodes."
+        "by layer. Left, the size of delta against the layer for three scales; right, a map of "
+        "depth against scale, coloured by whether the gradient vanishes, arrives or explodes."
     )
 
     def __init__(self, images, labels, *, presets=(), alt: str | None = None, **start):
