@@ -44,8 +44,8 @@ const ACTIVATIONS = {
   },
 };
 
-const POINTS = 321;
-const NORMAL = { z: Float64Array.from({ length: POINTS }, (_, k) => -8 + k / 20) };
+const POINTS = 320;
+const NORMAL = { z: Float64Array.from({ length: POINTS }, (_, k) => (k - 159.5) / 20) };
 const density = NORMAL.z.map((z) => Math.exp((-z * z) / 2));
 NORMAL.share = density.map((v) => v / density.reduce((sum, d) => sum + d, 0));
 
