@@ -45,7 +45,6 @@ PLANTED = [
     ("04", "return delta + super().backward(delta)", "return super().backward(delta)"),
     ("04", 'return delta @ self.params["weight"]', 'return delta @ self.params["weight"] / 2'),
     ("04", "factors.append(gain * math.sqrt", "factors.append(gain**2 * math.sqrt"),
-    ("04", "velocity[name] = kept + layer.grads", "velocity[name] = layer.grads"),
     ("05", "return u[:, :rank] * s[:rank], vt[:rank]", "return u[:, :rank], vt[:rank]"),
     ("05", "shift=u.T @ (layer.bias - mean)", "shift=u.T @ layer.bias"),
     ("05", "vectors.flip(1), values.flip(0)", "vectors, values.flip(0)"),
