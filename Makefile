@@ -74,10 +74,12 @@ $(BOOK)/installed: requirements-book.txt constraints.txt
 	$(BOOK)/bin/python $(PIP_INSTALL) -r requirements-book.txt
 	@touch $@
 
-$(FULL)/installed: requirements.txt requirements-book.txt constraints.txt
+# With a setting that Jupyter looks for there: a page that it makes shows each figure's picture.
+$(FULL)/installed: requirements.txt requirements-book.txt constraints.txt book/jupyter_config.json
 	@echo "== Installing everything into $(FULL) (four minutes)"
 	$(PYTHON) -m venv $(FULL)
 	$(FULL)/bin/python $(PIP_INSTALL) -r requirements.txt
+	@mkdir -p $(FULL)/etc/jupyter && cp book/jupyter_config.json $(FULL)/etc/jupyter
 	@touch $@
 
 # Only 'make lint' needs Node.js: the figures are plain modules, which nothing compiles.

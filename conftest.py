@@ -18,6 +18,9 @@ def pytest_addoption(parser):
     parser.addoption(
         "--full-run", action="store_true", help="nbval: the published parameters, not the reduced"
     )
+    parser.addoption(
+        "--every-chapter", action="store_true", help="run again the cells of all nine, not of two"
+    )
 
 
 def pytest_collection_modifyitems(config, items):

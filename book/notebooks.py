@@ -4,6 +4,7 @@
     python -m book.notebooks execute quick [01 ...]   reduced run, into _build/executed only
     python -m book.notebooks check                    are the committed notebooks in order?
     python -m book.notebooks refresh                  widgets and results in their current form
+    python -m book.notebooks setup                    the shared set-up cell, into every chapter
     python -m book.notebooks address URL              the repository's address, everywhere
     python -m book.notebooks readme                   the README's table of chapters
 
@@ -37,6 +38,7 @@ from utils import results
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = ROOT / "chapters"
 QUICK = ROOT / "tests" / "quick.yml"
+SET_UP = ROOT / "book" / "set_up_cell.py"  # one text for all chapters; nothing imports it
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {
     "name": "python",
@@ -396,8 +398,33 @@ def refreshed(nb) -> bool:
     return changed
 
 
+def set_up_cell(nb):
+    """Return the cell that finds the course; raises ValueError where there is not one."""
+    found = [c for c in nb.cells if c.cell_type == "code" and "REPOSITORY = " in c.source]
+    if len(found) != 1:
+        raise ValueError(f"one set-up cell is needed, not {len(found)}")
+    return found[0]
+
+
+def with_shared_set_up(nb) -> bool:
+    """Give ``nb`` the set-up cell of all chapters; tell whether that changed it.
+
+    The cell decides where the course is found, not what is computed, so outputs that belonged to
+    the code before still do; where they did not, the digest stays as it was.
+    """
+    cell, source = set_up_cell(nb), SET_UP.read_text(encoding="utf8").rstrip("\n")
+    if cell.source == source:
+        return False
+    course = nb.metadata.get("course", {})
+    belonged = course.get("code_sha256") == code_digest(nb)
+    cell.source = source
+    if belonged:
+        course["code_sha256"] = code_digest(nb)
+    return True
+
+
 def set_address(url: str) -> list[Path]:
-    """Write the repository's address into _config.yml and every notebook; return what changed."""
+    """Write the repository's address wherever it stands; return the files that changed."""
     if not re.fullmatch(r"https?://[\w.-]+(:\d+)?/[\w./-]+|file://[\w./-]+", url):
         raise SystemExit(f"{url!r} is not the address of a repository")
     url = url.removesuffix("/").removesuffix(".git")
@@ -407,6 +434,7 @@ def set_address(url: str) -> list[Path]:
     changed = []
     for path in [
         config,
+        SET_UP,
         ROOT / "README.md",
         *sorted(CHAPTERS.glob("*.md")),
         *chapters(),
@@ -456,6 +484,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("chapter", nargs="*", help="01 to 09; all where none is named")
     commands.add_parser("check", help="report committed notebooks that are not in order")
     commands.add_parser("refresh", help="show saved widgets and results in their current form")
+    commands.add_parser("setup", help="give every chapter the set-up cell of book/set_up_cell.py")
     commands.add_parser("address", help="change the repository's address").add_argument("url")
     commands.add_parser("readme", help="remake the README's table of chapters")
     options = parser.parse_args(arguments)
@@ -471,6 +500,12 @@ def main(arguments: list[str] | None = None) -> int:
             if refreshed(nb):
                 write(nb, path)
                 print(f"refreshed {path.name}")
+    elif options.command == "setup":
+        for path in chapters():
+            nb = nbformat.read(path, 4)
+            if with_shared_set_up(nb):
+                write(nb, path)
+                print(f"changed {path.name}")
     elif options.command == "address":
         for path in set_address(options.url):
             print(f"changed {path.relative_to(ROOT)}")

@@ -8,6 +8,7 @@ import contextlib
 import io
 
 import nbformat
+import papermill
 
 from book import notebooks
 
@@ -101,3 +102,39 @@ def first_red(cells, number: str, change=("", "")) -> str | None:
         if not tags(cell) & IGNORED and printed.getvalue() != expected:
             return f"printed {printed.getvalue()!r}, not {expected!r}, in\n{source}"
     return None
+
+
+def changed_when_run_again(number: str) -> list[str]:
+    """Run a chapter reduced and then each cell again, from the last to the first.
+
+    Returns the strict cells that print something else the second time.  Raises papermill's error
+    where a cell fails.
+    """
+    (path,) = notebooks.chapters([number])
+    nb = nbformat.read(path, 4)
+    code = {c.id: c for c in nb.cells if c.cell_type == "code" and "parameters" not in tags(c)}
+    nb.cells += [
+        nbformat.v4.new_code_cell(cell.source, metadata={"again": name})
+        for name, cell in reversed(code.items())
+    ]
+    done = papermill.execute_notebook(
+        nb,
+        None,
+        notebooks.quick_parameters(path),
+        cwd=str(path.parent),
+        kernel_name="python3",
+        progress_bar=False,
+        execution_timeout=600,
+    )
+
+    def printed(cell) -> str:
+        return "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+
+    first = {c.id: printed(c) for c in done.cells if c.cell_type == "code"}
+    twins = [c for c in done.cells if "again" in c.metadata]
+    assert len(twins) == len(code)
+    return [
+        f"{first[c.metadata.again]!r}, then {printed(c)!r}, by\n{c.source}"
+        for c in twins
+        if not tags(code[c.metadata.again]) & IGNORED and first[c.metadata.again] != printed(c)
+    ]

@@ -1,5 +1,6 @@
 """Building the book: what works is never lost, and a chapter without outputs is no obstacle."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -40,7 +41,9 @@ def test_make_calls_every_tool_through_python():
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_rebuilds_an_environment_whose_python_is_gone(tmp_path):
     shutil.copy(book.ROOT / "Makefile", tmp_path)
-    for name in ("requirements.txt", "requirements-book.txt", "constraints.txt"):
+    (tmp_path / "book").mkdir()
+    lists = ("requirements.txt", "requirements-book.txt", "constraints.txt")
+    for name in (*lists, "book/jupyter_config.json"):  # what an environment is made from
         (tmp_path / name).touch()
     for name, target in ((".venv-book", "/nowhere/python"), (".venv", sys.executable)):
         (tmp_path / name / "bin").mkdir(parents=True)
@@ -49,6 +52,9 @@ def test_make_rebuilds_an_environment_whose_python_is_gone(tmp_path):
     command = ["make", "--dry-run", "book", "test-fast"]
     plan = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "-m venv .venv-book\n" in plan and "-m venv .venv\n" not in plan
+    (tmp_path / ".venv" / "installed").unlink()
+    plan = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert "cp book/jupyter_config.json .venv/etc/jupyter" in plan
 
 
 @pytest.mark.slow
@@ -87,13 +93,17 @@ def test_a_chapter_whose_outputs_were_cleared_has_a_row_that_says_so(tmp_path, m
 
 
 @pytest.mark.slow
-def test_nbconvert_shows_each_figure_as_its_picture(tmp_path):
-    page = book.chapter_pages()[1]
-    path = book.ROOT / f"{page}.ipynb"
-    text = (book.ROOT / "chapters" / "how_to_run.md").read_text(encoding="utf8")
-    options = re.search(r"nbconvert (--to html .*?)```", text, re.S)[1].replace("\\", "").split()
-    command = [sys.executable, "-m", "nbconvert", *options, "--output-dir", str(tmp_path)]
-    subprocess.run([*command, path.name], cwd=path.parent, capture_output=True, check=True)
+@pytest.mark.parametrize("way", ["by the setting", "by the options"])
+def test_nbconvert_shows_each_figure_as_its_picture(way, tmp_path):
+    path = book.ROOT / f"{book.chapter_pages()[1]}.ipynb"
+    options, settings = "--to html", {"JUPYTER_CONFIG_PATH": str(book.ROOT / "book")}
+    if way == "by the options":
+        text = (book.ROOT / "chapters" / "how_to_run.md").read_text(encoding="utf8")
+        options, settings = re.search(r"nbconvert (--to html \\\n.*?)```", text, re.S)[1], {}
+    command = [sys.executable, "-m", "nbconvert", *options.replace("\\", "").split()]
+    environment = os.environ | settings
+    command += ["--output-dir", str(tmp_path), str(path)]
+    subprocess.run(command, env=environment, capture_output=True, check=True)
     (converted,) = tmp_path.glob("*.html")
     text = converted.read_text(encoding="utf8")
     outputs = [o for c in nbformat.read(path, 4).cells for o in c.get("outputs", [])]

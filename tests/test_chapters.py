@@ -11,13 +11,19 @@ import nbformat
 import pytest
 
 from book import notebooks, records
-from tests.chapter import IGNORED, first_red, read, strict_cells, tags
+from tests.chapter import IGNORED, changed_when_run_again, first_red, read, strict_cells, tags
 from utils import results
 
 ROOT = notebooks.ROOT
 CHAPTERS = notebooks.chapters()
 # Through papermill, too: nbval runs all nine at every push, papermill all nine every week.
 QUICKEST = ("03", "05")
+# Chapters with a cell that does not run again as it ran, each until its next full run.
+NOT_YET_AGAIN = {
+    "02": "cells 53, 73 and 79 change 'noise', which 22 and 27 need",
+    "04": "cells 74, 78 and 80 change 'net', which 72 needs",
+    "05": "cell 34 changes 'weight', which 12 needs",
+}
 
 # One wrong line in a chapter's central functions, each of which a strictly compared cell must
 # turn red: (chapter, right, wrong).
@@ -191,6 +197,21 @@ def test_chapter_runs_reduced_and_offline(number, tmp_path):
     executed = ROOT / "_build" / "executed" / chapter.name
     assert records.read(executed)["run"] == "quick, offline subset"
     assert chapter.read_bytes() == before
+
+
+def again(number: str):
+    reason = NOT_YET_AGAIN.get(number)
+    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+    return pytest.param(number, marks=marks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [again(path.name[:2]) for path in CHAPTERS])
+def test_any_cell_runs_again_once_those_above_have_run(number, request):
+    """Each cell again in reverse order: no name may have come to mean something else."""
+    if number not in QUICKEST and not request.config.getoption("--every-chapter"):
+        pytest.skip("every week, with --every-chapter")
+    assert changed_when_run_again(number) == []
 
 
 @pytest.mark.slow

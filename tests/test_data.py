@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -260,21 +261,51 @@ def test_env_folder_with_speech_only(cache, monkeypatch, tmp_path):
     assert snapshot(tmp_path / "mine") == before
 
 
-def test_env_with_unpacked_files(cache, server, monkeypatch, tmp_path):
+# Unpacked, the four files bear one of two names, and Kaggle's are also in a folder each.
+UNPACKED_FORMS = {
+    "as published": "{name}",
+    "Kaggle's names": "{kaggle}",
+    "Kaggle's folders": "{name}/{name}",
+    "both": "{kaggle}/{kaggle}",
+}
+
+
+@pytest.mark.parametrize("form", UNPACKED_FORMS.values(), ids=UNPACKED_FORMS)
+def test_env_with_unpacked_files(cache, server, monkeypatch, tmp_path, form):
     plain = {name.removesuffix(".gz"): gzip.decompress(body) for name, body in FILES.items()}
     md5s = {name: hashlib.md5(body).hexdigest() for name, body in plain.items()}
     monkeypatch.setattr(data, "UNPACKED", md5s)
     raw = tmp_path / "MNIST" / "raw"
-    raw.mkdir(parents=True)
     for name, body in plain.items():
-        (raw / name).write_bytes(body)
+        file = raw / form.format(name=name, kaggle=name.replace("-idx", ".idx"))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(body)
     monkeypatch.setenv("DL_COURSE_DATA", str(tmp_path))
     for split in SIZES:
         assert_fake(data.mnist(split), split, "DL_COURSE_DATA")
     restart()
-    (raw / LAST.removesuffix(".gz")).write_bytes(b"")
-    with pytest.raises(data.DataError, match="is damaged"):
+    file.write_bytes(b"")
+    with pytest.raises(data.DataError, match=re.escape(f"{file} is damaged")):
         data.mnist("train")
+    assert not server.requests
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_env_as_kaggle_lays_it_out(cache, server, monkeypatch, tmp_path, packed):
+    """Packed under Kaggle's name; or unpacked, and each file once more in a folder."""
+    for name, body in FILES.items():
+        plain, name = gzip.decompress(body), name.removesuffix(".gz")
+        kaggle = name.replace("-idx", ".idx")
+        if packed:
+            (tmp_path / f"{kaggle}.gz").write_bytes(body)
+            continue
+        monkeypatch.setitem(data.UNPACKED, name, hashlib.md5(plain).hexdigest())
+        (tmp_path / kaggle).write_bytes(plain)
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_bytes(plain)
+    monkeypatch.setenv("DL_COURSE_DATA", str(tmp_path))
+    for split in SIZES:
+        assert_fake(data.mnist(split), split, "DL_COURSE_DATA")
     assert not server.requests
 
 

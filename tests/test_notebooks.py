@@ -1,6 +1,5 @@
 """The command line for chapters: normal form, digests, reduced parameters, address, set-up cell."""
 
-import ast
 import base64
 import os
 import shutil
@@ -227,6 +226,7 @@ def copy(tmp_path):
 def test_a_new_address_reaches_every_link_and_keeps_the_digests(copy, monkeypatch):
     monkeypatch.setattr(notebooks, "ROOT", copy)
     monkeypatch.setattr(notebooks, "CHAPTERS", copy / "chapters")
+    monkeypatch.setattr(notebooks, "SET_UP", copy / "book" / "set_up_cell.py")
     old = "OWNER/deep-learning-mnist-audio"
     assert notebooks.set_address("https://github.com/someone/fork.git")
     config = yaml.safe_load((copy / "_config.yml").read_text())
@@ -236,6 +236,7 @@ def test_a_new_address_reaches_every_link_and_keeps_the_digests(copy, monkeypatc
         assert old not in text and "colab.research.google.com/github/someone/fork/" in text
         nb = nbformat.read(path, 4)
         assert nb.metadata.course.code_sha256 == notebooks.code_digest(nb)
+        assert not notebooks.with_shared_set_up(nb)
     assert old not in (copy / "README.md").read_text()
     with pytest.raises(SystemExit, match="not the address"):
         notebooks.set_address("javascript:alert(1)")
@@ -247,42 +248,164 @@ def git(folder, *arguments):
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
 
-def set_up_cell(path):
-    return next(c for c in nbformat.read(path, 4).cells if "REPOSITORY = " in c.source)
+ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))["repository"]["url"]
+SET_UP = notebooks.SET_UP.read_text(encoding="utf8")
+NAME = ADDRESS.rsplit("/", 1)[1]
 
 
-def test_set_up_cell_is_the_same_everywhere_and_short():
-    sources = [set_up_cell(path).source for path in CHAPTERS]
-    assert len({ast.dump(ast.parse(source)) for source in sources}) == 1  # but for the layout
-    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    assert f'REPOSITORY = "{address}"' in sources[0]
-    assert max(len([line for line in s.splitlines() if line]) for s in sources) <= 18
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+def test_set_up_cell_is_the_same_everywhere(path):
+    cell = notebooks.set_up_cell(nbformat.read(path, 4))
+    assert cell.source == SET_UP.rstrip("\n"), "run 'python -m book.notebooks setup'"
 
 
-def run_set_up(source, folder):
-    """Run it in a process of its own, in ``folder``; return what it says of the course's place."""
-    ask = "\nimport utils; print('course:', pathlib.Path(utils.__file__).parent.parent)"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-    command = [sys.executable, "-c", source + ask]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()[-1]
+def test_set_up_cell_names_the_repository_and_fits_the_page():
+    assert f'REPOSITORY = "{ADDRESS}"\n' in SET_UP
+    assert max(map(len, SET_UP.splitlines())) <= 80 and len(SET_UP.splitlines()) <= 45
+
+
+def test_a_new_set_up_cell_renews_a_digest_only_where_it_was_right():
+    old = 'REPOSITORY = "x"\nfetched = 1'
+    for belongs in (True, False):
+        nb = new_notebook(cells=[new_code_cell("a = 1"), new_code_cell(old)])
+        nb.metadata["course"] = {"code_sha256": notebooks.code_digest(nb) if belongs else "another"}
+        assert notebooks.with_shared_set_up(nb)
+        assert (nb.metadata.course.code_sha256 == notebooks.code_digest(nb)) == belongs
+        assert nb.cells[0].source == "a = 1" and nb.cells[1].source == SET_UP.rstrip("\n")
+        assert not notebooks.with_shared_set_up(nb)
+    with pytest.raises(ValueError, match="one set-up cell is needed, not 0"):
+        notebooks.with_shared_set_up(new_notebook(cells=[new_code_cell("a = 1")]))
+
+
+STANDS_IN = {  # for the course, where only its place matters
+    "utils/__init__.py": "",
+    "utils/runtime.py": "def versions(): return 'versions'\ndef install_missing(): return ['some']",
+    "widgets/__init__.py": "",
+    "widgets/base.py": "",
+}
+
+
+def course_in(folder, without=()):
+    """Write a course that has no file but those that show it is one; returns its folder."""
+    for name in set(STANDS_IN) - set(without):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(STANDS_IN[name])
+    return folder
+
+
+def run_set_up(folder, *, address="file:///nowhere/at/all", before="", **environment):
+    """Run the set-up cell in ``folder``, in a process of its own; return the finished process.
+
+    Its last line says which ``utils`` was imported; ``before`` is what ran earlier in the kernel.
+    """
+    ask = "\nimport utils; print(pathlib.Path(utils.__file__).parents[1])"
+    given = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | environment
+    command = [sys.executable, "-c", before + SET_UP.replace(ADDRESS, address) + ask]
+    return subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("place", ["", "chapters", "chapters/mine/deeper"])
+def test_set_up_finds_the_course_around_the_notebook(tmp_path, place):
+    course = course_in(tmp_path / "a course")
+    (course / place).mkdir(parents=True, exist_ok=True)
+    done = run_set_up(course / place)
+    assert done.stdout.splitlines() == ["versions", str(course)], done.stderr
+
+
+def test_set_up_finds_the_course_beside_a_notebook_that_was_moved(tmp_path):
+    (tmp_path / "a").mkdir()
+    course_in(tmp_path / NAME, without=["utils/runtime.py"])  # what an interruption left
+    course = course_in(tmp_path / f"{NAME}-main")
+    done = run_set_up(tmp_path)
+    assert done.stdout.splitlines() == ["installed: ['some']", str(course)], done.stderr
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "import sys; sys.path.insert(0, 'mine'); import utils, utils.other, widgets\n",
+        "import sys; sys.path.insert(0, 'mine')\n",
+        "import sys, types; sys.modules['utils'] = types.ModuleType('utils')\n",
+    ],
+    ids=["imported", "on the path", "without a file"],
+)
+def test_set_up_replaces_another_package_named_utils(tmp_path, before):
+    course = course_in(tmp_path / "course")
+    for name in ("utils/__init__.py", "utils/other.py", "widgets.py"):
+        (course / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (course / "mine" / name).touch()
+    done = run_set_up(course, before=before + "import json\n")
+    assert done.stdout.splitlines() == ["versions", str(course)], done.stderr
+
+
+def test_set_up_keeps_the_courses_own_modules(tmp_path):
+    """Running the cell again must not make a second copy of what the cells below use."""
+    course = course_in(tmp_path)
+    before = f"import sys; sys.path.insert(0, {str(course)!r}); from utils import runtime as old\n"
+    ask = "\nprint(runtime is old)"
+    command = [sys.executable, "-c", before + SET_UP + ask]
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["versions", "True"], done.stderr
+
+
+def without_git(tmp_path):
+    (tmp_path / "no programs").mkdir()
+    return {"PATH": str(tmp_path / "no programs")}
+
+
+def with_a_dead_network(tmp_path):
+    return {"address": "http://127.0.0.1:9/someone/course"}
+
+
+def with_a_file_in_the_way(tmp_path):
+    (tmp_path / "notebook" / NAME).write_text("")
+    return {}
+
+
+def with_half_a_course_in_the_way(tmp_path):
+    course_in(tmp_path / "notebook" / NAME, without=["widgets/base.py"])
+    return {}
+
+
+@pytest.mark.parametrize(
+    "fault, reason",
+    [
+        (without_git, "git cannot be started"),
+        (with_a_dead_network, "unable to access"),
+        (with_a_file_in_the_way, "already exists"),
+        (with_half_a_course_in_the_way, "already exists and is not an empty directory"),
+    ],
+)
+def test_set_up_says_in_a_sentence_why_it_cannot_fetch_the_course(tmp_path, fault, reason):
+    folder = tmp_path / "notebook"
+    folder.mkdir()
+    done = run_set_up(folder, **fault(tmp_path), LC_ALL="C")
+    assert done.returncode == 1 and done.stdout == "" and "Traceback" not in done.stderr
+    assert done.stderr.startswith(f"The course is not in {folder}, above it or in a folder of it")
+    assert reason in done.stderr and "unpack it here, and run this cell again." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_set_up_fetches_the_course_where_there_is_none(tmp_path):
+    origin = course_in(tmp_path / "origin")
+    git(origin, "init")
+    git(origin, "add", "--all")
+    git(origin, "commit", "-m", "the course")
+    (tmp_path / "notebook" / NAME).mkdir(parents=True)  # an earlier attempt left it empty
+    for _ in range(2):  # the second run finds what the first one fetched
+        done = run_set_up(tmp_path / "notebook", address=origin.as_uri())
+        place = str(tmp_path / "notebook" / NAME)
+        assert done.stdout.splitlines() == ["installed: ['some']", place], done.stderr
 
 
 @pytest.mark.slow
-def test_set_up_cell_fetches_the_course_into_an_empty_folder(copy, tmp_path):
-    git(copy, "init")
-    git(copy, "add", "--all")
-    git(copy, "commit", "-m", "the course")
-    source = set_up_cell(CHAPTERS[0]).source
-    address = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
-    fetching = source.replace(address, copy.as_uri())
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    for _ in range(2):  # the second run finds what the first one fetched
-        place = run_set_up(fetching, empty)
-        assert place == f"course: {empty / 'deep-learning-mnist-audio'}"
-    assert run_set_up(source, ROOT / "chapters") == f"course: {ROOT}"
+def test_set_up_finds_this_course_from_its_chapters_and_without_dotfiles(copy):
+    for name in [p for p in copy.iterdir() if p.name.startswith(".")]:
+        shutil.rmtree(name) if name.is_dir() else name.unlink()
+    done = run_set_up(copy / "chapters")
+    assert done.stdout.startswith("Python 3") and done.stdout.endswith(f"{copy}\n"), done.stderr
+    beside = run_set_up(copy.parent)
+    assert beside.stdout.splitlines() == ["installed: []", str(copy)], beside.stderr
 
 
 def test_readme_table_is_made_from_the_records():

@@ -3,8 +3,10 @@
 import io
 import math
 import re
+import subprocess
 import time
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,16 +60,26 @@ def test_stopwatch_counts_only_inside():
 
 
 def test_missing_packages_are_installed_and_torch_never(monkeypatch):
-    commands = []
+    commands, code = [], 0
+
+    def pip(command, check):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, code)
+
     there = [d for d in metadata.distributions() if d.name not in ("pooch", "torch", "torchaudio")]
     monkeypatch.setattr(runtime.metadata, "distributions", lambda: there)
-    monkeypatch.setattr(runtime.subprocess, "run", lambda c, check: commands.append(c))
+    monkeypatch.setattr(runtime.subprocess, "run", pip)
     assert runtime.install_missing() == ["pooch"]
     assert commands[0][-2:] == ["--quiet", "pooch"]
+    code = 1
+    with pytest.raises(SystemExit, match="packages are missing, and pip failed: pooch"):
+        runtime.install_missing()
 
 
 def test_nothing_is_installed_where_all_is_there(monkeypatch):
     monkeypatch.setattr(runtime.subprocess, "run", lambda *a, **k: pytest.fail("pip was called"))
+    assert runtime.install_missing() == []
+    monkeypatch.setattr(runtime, "PACKAGES", Path("nowhere"))  # the course copied without dotfiles
     assert runtime.install_missing() == []
 
 

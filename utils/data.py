@@ -249,12 +249,8 @@ def parse_fsdd(archive: bytes) -> list[tuple[int, str, np.ndarray]]:
 
 def _speech_offline(reason: Exception) -> list[tuple[int, str, np.ndarray]]:
     """eSpeak's digits, made in a fresh process: its state would make a second call differ."""
-    made = subprocess.run(
-        [sys.executable, "-m", "utils.espeak"],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "utils.espeak"]
+    made = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, check=False)
     if made.returncode:
         why = (made.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
         way_out = ": pip install espeakng-loader" if "No module" in why else ""
@@ -331,21 +327,24 @@ def _from_folder(
     if not os.path.isdir(root):
         raise DataError(f"DL_COURSE_DATA is {root}, which is not an existing folder. {way_out}")
 
+    def paths(file: RemoteFile, folder: Path) -> list[Path]:
+        """Where it may be: Kaggle writes .idx3-ubyte, and puts a file in a folder so named."""
+        names = (file.name, file.name.replace("-idx", ".idx"))
+        return [folder / path for name in names for path in (name, f"{name}/{name}")]
+
     def count(place: tuple) -> int:
         files, folder = place
-        found = os.listdir(folder) if os.path.isdir(folder) else []
-        return sum(file.name in found for file in files)
+        return sum(any(map(os.path.lexists, paths(file, folder))) for file in files)
 
     try:
         places = [(files, root / sub) for files in forms for sub in subfolders]
         files, folder = max(places, key=count)  # the first of the fullest
         if count((files, folder)) == 0:
             return {}
-        return {file.name: _read(folder / file.name, file.checksum) for file in files}
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{dataset} in DL_COURSE_DATA cannot be used: {error}. {way_out}"
-        ) from error
+        found = {f: next(filter(os.path.isfile, paths(f, folder)), folder / f.name) for f in files}
+        return {file.name: _read(path, file.checksum) for file, path in found.items()}
+    except (OSError, ValueError) as e:
+        raise DataError(f"{dataset} in DL_COURSE_DATA cannot be used: {e}. {way_out}") from e
 
 
 def _read(path: Path, checksum: str) -> bytes:

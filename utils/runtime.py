@@ -19,14 +19,16 @@ TORCH = {"torch", "torchvision", "torchaudio"}
 def install_missing() -> list[str]:
     """Install those of ``PACKAGES`` that are not there, ``TORCH`` excepted; return their names.
 
-    Used by the set-up cell only where it had to fetch the course itself.  Raises
-    ``subprocess.CalledProcessError`` where pip fails; pip's own message says why.
+    Used by the set-up cell only where the course is not around the notebook.  Ends the cell with a
+    sentence (SystemExit) where pip fails; pip's own message says why.
     """
-    names = [line for line in PACKAGES.read_text().splitlines() if line[:1].isalpha()]
+    lines = PACKAGES.read_text().splitlines() if PACKAGES.exists() else []  # a copy without it
+    names = [line for line in lines if line[:1].isalpha()]
     found = {d.name.lower().replace("_", "-") for d in metadata.distributions() if d.name}
     missing = [name for name in names if name not in found | TORCH]
-    if missing:
-        subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *missing], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet"]
+    if missing and subprocess.run([*pip, *missing], check=False).returncode:
+        raise SystemExit(f"These packages are missing, and pip failed: {', '.join(missing)}")
     return missing
 
 

@@ -14,6 +14,7 @@ from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .listen import Listen
+from .map_forming import MapForming
 from .pack import pack
 from .rank_dial import RankDial
 from .three_scores import ThreeScores

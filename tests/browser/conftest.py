@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: a local server, headless Chromium, and pages kept off the network.
+"""Fixtures of the browser tests: a local server, a headless browser, pages kept off the network.
 
     def test_page(serve, open_page):
         with serve("_build/html") as url:
@@ -7,6 +7,7 @@
             assert net.blocked == [] and net.errors == []
 
 Chromium is the machine's (`chromium` on the PATH), else the one that Playwright installed.
+COURSE_BROWSER=firefox takes Playwright's Firefox in its place.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import os
 import shutil
 import threading
 from dataclasses import dataclass, field
@@ -26,6 +28,7 @@ import pytest
 from widgets.base import FRONT
 
 HERE = Path(__file__).parent
+BROWSER = os.environ.get("COURSE_BROWSER", "chromium")
 FLAGS = [
     "--no-sandbox",  # Chromium refuses to start as root (containers, CI) with its sandbox on
     "--disable-gpu",
@@ -37,9 +40,20 @@ FLAGS = [
     "--use-fake-device-for-media-stream",  # a microphone that beeps, for pages that are allowed one
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # no other host is reached
 ]
+FIREFOX = {
+    "network.proxy.type": 1,  # no other host is reached: their proxy is a closed port
+    "network.proxy.http": "127.0.0.1",
+    "network.proxy.http_port": 9,
+    "network.proxy.ssl": "127.0.0.1",
+    "network.proxy.ssl_port": 9,
+    "network.proxy.no_proxies_on": "127.0.0.1",
+    "media.navigator.streams.fake": True,  # a microphone that beeps, and needs no permission
+    "media.navigator.permission.disabled": True,
+    "ui.useOverlayScrollbars": 1,  # as in headless Chromium, they take no width
+}
 NO_BROWSER = (
     "no browser for tests/browser: install one with 'apt-get install chromium' or "
-    "'playwright install chromium', or run 'make test-fast', which leaves these tests out"
+    f"'playwright install {BROWSER}', or run 'make test-fast', which leaves these tests out"
 )
 
 
@@ -117,20 +131,23 @@ class Net:
 
 @pytest.fixture(scope="session")
 def browser():
-    """Headless Chromium, one for the whole session."""
+    """Headless Chromium, or what COURSE_BROWSER names, one for the whole session."""
     try:
         from playwright.sync_api import Error, sync_playwright
     except ImportError:
         pytest.fail(f"{NO_BROWSER} (the Python package playwright is missing)", pytrace=False)
     with sync_playwright() as playwright:
         try:
-            chromium = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), headless=True, args=FLAGS
-            )
+            if BROWSER == "firefox":
+                launched = playwright.firefox.launch(firefox_user_prefs=FIREFOX)
+            else:
+                launched = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=FLAGS
+                )
         except Error as error:
             pytest.fail(f"{NO_BROWSER} ({str(error).splitlines()[0]})", pytrace=False)
-        yield chromium
-        chromium.close()
+        yield launched
+        launched.close()
 
 
 def new_page(context):
@@ -160,6 +177,8 @@ def new_page(context):
 
 
 def new_context(browser, **options):
+    if BROWSER == "firefox":  # it can be told neither; its preferences allow the microphone
+        options = {k: v for k, v in options.items() if k not in ("is_mobile", "permissions")}
     return browser.new_context(
         service_workers="block", **{"viewport": {"width": 1200, "height": 900}} | options
     )
@@ -181,6 +200,14 @@ def open_page(browser):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def protocol():
+    """`client = protocol(page)`: Chromium's own protocol, for what Playwright has no words."""
+    if BROWSER != "chromium":
+        pytest.skip("only Chromium speaks this protocol")
+    return lambda page: page.context.new_cdp_session(page)
 
 
 @pytest.fixture(scope="session")

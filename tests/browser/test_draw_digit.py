@@ -158,12 +158,12 @@ def test_other_mouse_buttons_do_not_draw(show):
     assert (image(page) == before).all() and calls(page) == []
 
 
-def test_drawing_with_a_finger(show):
+def test_drawing_with_a_finger(show, protocol):
     page = show(**PHONE)
     page.locator(".cw-draw").scroll_into_view_if_needed()
     area = page.locator(".cw-draw").bounding_box()
     scrolled = page.evaluate("scrollY")
-    client = page.context.new_cdp_session(page)
+    client = protocol(page)
 
     def touch(kind, *points):
         places = [

@@ -81,7 +81,7 @@ SENT = ["set z", "save_changes"]
 
 
 def start_drag(page, x, y):
-    box = page.locator(".lp-pad").bounding_box()
+    box = page.locator(".cw-plane-pad").bounding_box()
     page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
     page.mouse.down()
     return box
@@ -119,10 +119,10 @@ def test_dragging_with_the_mouse(show, nets):
     assert (point(page) == (EXTENT, EXTENT)).all()
 
 
-def test_dragging_with_a_finger_does_not_scroll(show):
+def test_dragging_with_a_finger_does_not_scroll(show, protocol):
     page = show(**PHONE)
-    box = page.locator(".lp-pad").bounding_box()
-    client = page.context.new_cdp_session(page)
+    box = page.locator(".cw-plane-pad").bounding_box()
+    client = protocol(page)
     for k in range(9):
         place = {
             "x": box["x"] + 0.5 * box["width"],
@@ -137,7 +137,7 @@ def test_dragging_with_a_finger_does_not_scroll(show):
 
 def test_keys_on_the_map(show):
     page = show()
-    page.locator(".lp-pad").focus()
+    page.locator(".cw-plane-pad").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowUp", "ArrowLeft"):
         page.keyboard.press(key)
     np.testing.assert_allclose(point(page), (0.05, 0.3), atol=1e-9)
@@ -180,7 +180,7 @@ def test_nearest_codes_vote(show, widget):
 
 # ---- the map ------------------------------------------------------------------------------------
 
-MAP = "document.querySelector('.lp-map').toDataURL()"
+MAP = "document.querySelector('.cw-plane-map').toDataURL()"
 
 
 def settled_map(page) -> str:
@@ -197,7 +197,7 @@ def test_the_manifold_is_decoded_in_idle_time(show, nets):
     z = ((2 * column + 1) / 14 - 1) * EXTENT, -((2 * row + 1) / 14 - 1) * EXTENT
     shown = page.evaluate(
         """([row, column]) => {
-          const canvas = document.querySelector(".lp-map");
+          const canvas = document.querySelector(".cw-plane-map");
           const side = canvas.width / 14;
           const data = canvas.getContext("2d").getImageData(column * side, row * side, side, side);
           let sum = 0;
@@ -260,7 +260,7 @@ def test_a_walk_can_be_paused_and_goes_on(show, widget):
     page.get_by_role("button", name="Go on").click()
     page.wait_for_timeout(400)
     assert ((point(page) - a) @ (b - a)) / ((b - a) @ (b - a)) > share
-    page.locator(".lp-pad").focus()
+    page.locator(".cw-plane-pad").focus()
     page.keyboard.press("ArrowUp")  # the reader takes over
     here = point(page)
     page.wait_for_timeout(200)
@@ -333,14 +333,14 @@ def test_z_set_in_python_moves_the_point(show, nets):
     assert sent(page) == [], "no echo"
     page.evaluate("model.set('z', [9, 0])")  # off the map: the handle stays at its edge
     assert (point(page) == (9, 0)).all()
-    assert page.locator(".lp-handle").evaluate("e => e.style.left") == "100%"
+    assert page.locator(".cw-plane-handle").evaluate("e => e.style.left") == "100%"
 
 
 def test_two_views_of_one_model_and_cleaning_up(show):
     page = show()
     page.evaluate("show('two').then((cleanup) => (window.cleanupTwo = cleanup))")
     page.wait_for_function("!!window.cleanupTwo")
-    page.locator(".lp-pad").nth(1).focus()
+    page.locator(".cw-plane-pad").nth(1).focus()
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_timeout(400)
     views = [v.evaluate("root => root.latentPlane.z") for v in page.locator(".lp").all()]

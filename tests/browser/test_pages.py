@@ -88,7 +88,7 @@ ONE_OF_EACH = """() => {
     for (const code of document.querySelectorAll("pre")) code.normalize();
 }"""
 
-# And only three blocks of each kind, for the colours: alike in name, in place and in what they hold.
+# And only three blocks of each kind, for the colours: alike in name, place and what they hold.
 THREE_OF_EACH = """() => {
     const seen = {};
     const name = (e) => `${e.tagName}.${e.className}`;

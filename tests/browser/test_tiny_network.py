@@ -158,6 +158,11 @@ def test_a_wrong_answer_is_told_what_is_missing(ask, key, text, words):
     assert "0 of 5" in page.locator(".tn .cw-value").text_content()
 
 
+def test_one_decimal_is_asked_for_two(ask):
+    rounded = f"{backward(EXAMPLE, 0)['w12']:.1f}"
+    assert answer(ask(), "w12", rounded) == "That may well be it. Give two decimals."
+
+
 def test_answers_are_shown_on_demand_cleared_and_set_by_python(ask):
     page = ask()
     press(page, "Show the next answer")

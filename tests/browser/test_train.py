@@ -105,6 +105,55 @@ def test_gradients_are_pytorchs(page, activation, loss, numbers, tolerance):
         assert np.abs(np.subtract(found, expected)).max() <= tolerance * np.abs(expected).max()
 
 
+VARIATIONAL = """async ({ numbers, sizes, params, beta, noisy, x }) => {
+  const T = await import("./train.js");
+  const { uniform } = await import("./random.js");
+  const Numbers = globalThis[numbers];
+  const [n, d] = sizes;
+  const code = new T.GaussianCode(d, { beta, noisy, Numbers, random: uniform(6) });
+  const linear = [new T.Linear(n, 2 * d, { Numbers }), new T.Linear(d, n, { Numbers })];
+  linear.forEach(({ params: own }, i) => {
+    own.weight.set(params[2 * i]);
+    own.bias.set(params[2 * i + 1]);
+  });
+  const net = new T.Network(linear[0], code, linear[1]);
+  const count = x.length / n;
+  const delta = new Numbers(x.length);
+  const distortion = T.logisticLoss(net.forward(Numbers.from(x), count), x, count, delta);
+  net.backward(delta, count);
+  return {
+    distortion,
+    rate: code.rate(count),
+    noise: [...code.noise].slice(0, count * d),
+    grads: linear.flatMap(({ grads }) => [[...grads.weight], [...grads.bias]]),
+  };
+}"""
+
+
+@pytest.mark.parametrize("numbers, tolerance", [("Float64Array", 1e-10), ("Float32Array", 1e-5)])
+@pytest.mark.parametrize("beta, noisy", [(1.0, True), (0.0, True), (7.0, True), (3.0, False)])
+def test_a_variational_autoencoders_gradients_are_pytorchs(page, beta, noisy, numbers, tolerance):
+    n, d = sizes = (6, 3)
+    torch.manual_seed(8)
+    encoder, decoder = nn.Linear(n, 2 * d).double(), nn.Linear(d, n).double()
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    x = torch.rand(COUNT, n, dtype=torch.float64)
+    sent = {"numbers": numbers, "sizes": sizes, "beta": beta, "noisy": noisy}
+    got = page.evaluate(VARIATIONAL, sent | {"params": flat(parameters), "x": flat([x])[0]})
+    noise = torch.tensor(got["noise"], dtype=torch.float64).view(COUNT, d)
+    assert noise.any() == noisy
+    mu, logvar = encoder(x).chunk(2, dim=1)
+    distortion = torch_loss("logisticLoss", decoder(mu + (logvar / 2).exp() * noise), x)
+    posterior = torch.distributions.Normal(mu, (logvar / 2).exp())
+    prior = torch.distributions.Normal(torch.zeros_like(mu), 1.0)
+    rate = torch.distributions.kl_divergence(posterior, prior).sum(1).mean()
+    (distortion + noisy * beta * rate).backward()
+    assert got["distortion"] == pytest.approx(distortion.item(), rel=tolerance)
+    assert got["rate"] == pytest.approx(rate.item(), rel=tolerance)
+    for found, expected in zip(got["grads"], flat(p.grad for p in parameters), strict=True):
+        assert np.abs(np.subtract(found, expected)).max() <= tolerance * np.abs(expected).max()
+
+
 OPTIMISERS = {
     "SGD": lambda parameters, rate: torch.optim.SGD(parameters, rate),
     "Momentum": lambda parameters, rate: torch.optim.SGD(parameters, rate, momentum=0.9),

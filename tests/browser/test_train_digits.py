@@ -106,6 +106,23 @@ def test_a_new_network_starts_over_and_a_preset_trains_at_once(show):
     assert "," in page.locator(".td-ghost.td-loss").get_attribute("points")  # the one before, faint
 
 
+def test_a_check_changes_nothing_of_the_training(show):
+    def five_steps_later(first):
+        page = show()
+        press(page, "One step")
+        train_until(page, "lab.steps === 1 && lab.judged.length === 1")
+        return page.evaluate(
+            f"""() => {{
+              const lab = {LAB}.lab();
+              {first}
+              for (let k = 0; k < 5; k++) lab.step();
+              return [...lab.linear[1].params.bias];
+            }}"""
+        )
+
+    assert five_steps_later("lab.check();") == five_steps_later("")
+
+
 @pytest.mark.parametrize(
     "fault, weight, bias",
     [

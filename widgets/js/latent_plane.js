@@ -5,17 +5,17 @@ import { digitChooser } from "./lib/chooser.js";
 import { makeNet } from "./lib/engine.js";
 import { checkField, rangeField, selectField } from "./lib/fields.js";
 import { decodeDigit, encodeDigit } from "./lib/latent.js";
-import { between, clamp, minus, signed } from "./lib/numbers.js";
+import { between, clamp, signed } from "./lib/numbers.js";
 import { PAPER, PIXELS, SIDE, digitCanvas, paintDigit } from "./lib/pictures.js";
+import { drawAxes, drawCodes, mapPad, numeralPictures, openMap } from "./lib/plane.js";
 import { button, freshId, h, title } from "./lib/dom.js";
 import { inStep, oncePerFrame, whenIdle } from "./lib/step.js";
 
 const TILES = 14; // decoded digits along each side of the manifold's picture
 const NEAREST = 15; // codes that vote
-const STEP = 0.05;
+const STEP = 0.05; // of a key
 const STOPS = 9; // decoded digits along a walk, its ends included
 const WALK_MS = 5000; // from one end to the other
-const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
 // ---- the codes ------------------------------------------------------------------------------------
 
@@ -83,69 +83,6 @@ function manifold(decoder, extent) {
   return { sheet, decodeNext };
 }
 
-/** The ten numerals as small pictures, so that thousands of them are drawn in no time. */
-function numeralPictures(colours, size, ratio) {
-  const side = Math.ceil(size * 1.5 * ratio);
-  return colours.map((colour, digit) => {
-    const picture = h("canvas", { width: side, height: side });
-    const context = picture.getContext("2d");
-    context.font = `600 ${size * ratio}px system-ui, sans-serif`;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.lineWidth = 2.5 * ratio;
-    context.strokeStyle = "rgb(12 16 23 / 0.9)"; // PAPER
-    context.strokeText(String(digit), side / 2, side / 2);
-    context.fillStyle = colour;
-    context.fillText(String(digit), side / 2, side / 2);
-    return picture;
-  });
-}
-
-/** Each code as its numeral; those of class `only` in front of the others, which are faint. */
-function drawCodes({ context, place }, codes, pictures, only) {
-  const half = pictures[0].width / 2;
-  for (const front of only === null ? [false] : [false, true]) {
-    for (let i = 0; i < codes.labels.length; i++) {
-      if (only !== null && (codes.labels[i] === only) !== front) continue;
-      const [x, y] = place([codes.x[i], codes.y[i]]);
-      context.globalAlpha = only === null ? 0.9 : front ? 1 : 0.13;
-      context.drawImage(pictures[codes.labels[i]], Math.round(x - half), Math.round(y - half));
-    }
-  }
-  context.globalAlpha = 1;
-}
-
-/** Lines through 0, and whole numbers along the lower and the left edge. */
-function drawAxes({ context, side, ratio, place }, extent) {
-  context.strokeStyle = "rgb(255 255 255 / 0.14)";
-  context.lineWidth = ratio;
-  context.beginPath();
-  context.moveTo(side / 2, 0);
-  context.lineTo(side / 2, side);
-  context.moveTo(0, side / 2);
-  context.lineTo(side, side / 2);
-  context.stroke();
-  context.font = `${11 * ratio}px system-ui, sans-serif`;
-  context.textBaseline = "middle";
-  context.lineWidth = 3 * ratio;
-  context.lineJoin = "round";
-  context.strokeStyle = "rgb(12 16 23 / 0.85)";
-  context.fillStyle = "rgb(200 207 217)";
-  const write = (text, x, y, align) => {
-    context.textAlign = align;
-    context.strokeText(text, x, y);
-    context.fillText(text, x, y);
-  };
-  const step = extent > 6 ? 2 : 1;
-  for (let v = -Math.floor(extent / step) * step; v < extent; v += step) {
-    const [x, y] = place([v, v]);
-    if (Math.min(x, side - x) < 16 * ratio) continue; // too near to a corner
-    write(minus(v), x, side - 9 * ratio, "center");
-    if (side - y > 24 * ratio) write(minus(v), 5 * ratio, y, "left");
-  }
-}
-
 /** The line of the walk, dotted, and its ends. */
 function drawWalk({ context, ratio, place }, ends) {
   context.lineCap = "round";
@@ -171,16 +108,9 @@ function drawWalk({ context, ratio, place }, ends) {
  * null), axes, codes (those of `only`, if it is a class, in front; none unless `codesShown`), and the walk.
  */
 function drawMap(canvas, { extent, sheet, codes, colours, codesShown, only, walkEnds }) {
-  const width = canvas.clientWidth;
-  if (!width) return;
-  const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
-  const side = Math.round(width * ratio);
-  if (canvas.width !== side) canvas.width = canvas.height = side;
-  const context = canvas.getContext("2d");
-  const place = ([x, y]) => [((1 + x / extent) * side) / 2, ((1 - y / extent) * side) / 2];
-  const map = { context, side, ratio, place };
-  context.fillStyle = `rgb(${PAPER})`;
-  context.fillRect(0, 0, side, side);
+  const map = openMap(canvas, extent);
+  if (!map) return;
+  const { context, side, ratio } = map;
   if (sheet) {
     context.globalAlpha = codesShown ? 0.42 : 1;
     context.imageSmoothingEnabled = true;
@@ -188,61 +118,8 @@ function drawMap(canvas, { extent, sheet, codes, colours, codesShown, only, walk
     context.globalAlpha = 1;
   }
   drawAxes(map, extent);
-  if (codesShown) drawCodes(map, codes, numeralPictures(colours, width < 380 ? 9 : 10.5, ratio), only);
+  if (codesShown) drawCodes(map, codes, numeralPictures(colours, side < 380 * ratio ? 9 : 10.5, ratio), only);
   drawWalk(map, walkEnds);
-}
-
-/** The handle over the map: dragged, or moved by keys. `onMove(point)`, and `onEnd()` when it is let go. */
-function mapPad({ canvas, extent, describedBy, point, onMove, onEnd }) {
-  const crossX = h("span", { class: "lp-cross lp-cross-x" });
-  const crossY = h("span", { class: "lp-cross lp-cross-y" });
-  const handle = h("span", { class: "lp-handle" });
-  const pad = h(
-    "div",
-    { class: "lp-pad", tabindex: "0", role: "application", "aria-label": "Map of the latent plane", "aria-describedby": describedBy },
-    canvas,
-    crossX,
-    crossY,
-    handle,
-  );
-  let pointer = null;
-  function follow(event) {
-    const box = pad.getBoundingClientRect();
-    const x = (2 * (event.clientX - box.left)) / box.width - 1;
-    const y = 1 - (2 * (event.clientY - box.top)) / box.height;
-    onMove([x * extent, y * extent]);
-  }
-  pad.addEventListener("pointerdown", (event) => {
-    if (pointer !== null || event.button !== 0) return;
-    pointer = event.pointerId;
-    pad.setPointerCapture(pointer);
-    follow(event);
-  });
-  pad.addEventListener("pointermove", (event) => {
-    if (event.pointerId === pointer) follow(event);
-  });
-  for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) {
-    pad.addEventListener(type, (event) => {
-      if (event.pointerId !== pointer) return;
-      pointer = null;
-      onEnd();
-    });
-  }
-  pad.addEventListener("keydown", (event) => {
-    if (!(event.key in MOVES) || event.altKey || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const step = STEP * (event.shiftKey ? 5 : 1);
-    onMove(point().map((v, axis) => v + MOVES[event.key][axis] * step));
-  });
-  return {
-    element: pad,
-    show(z) {
-      const [x, y] = z.map((v) => (50 * (1 + clamp(v, -extent, extent) / extent)).toFixed(3));
-      crossX.style.left = handle.style.left = `${x}%`;
-      crossY.style.top = handle.style.top = `${100 - y}%`;
-    },
-  };
 }
 
 // ---- the walk -------------------------------------------------------------------------------------
@@ -378,8 +255,8 @@ function render({ model, el }) {
 
   // -- elements
   const helpId = freshId();
-  const canvas = h("canvas", { class: "lp-map", "aria-hidden": "true" });
-  const pad = mapPad({ canvas, extent, describedBy: helpId, point: () => state.z, onMove: lead, onEnd: step.rest });
+  const canvas = h("canvas", { class: "cw-plane-map", "aria-hidden": "true" });
+  const pad = mapPad({ canvas, reach: () => extent, keyStep: () => STEP, describedBy: helpId, point: () => state.z, onMove: lead, onEnd: step.rest });
   const sheet = manifold(decoder, extent);
   const decodedCanvas = digitCanvas("");
   const winner = h("span", { class: "lp-winner" });

@@ -148,6 +148,7 @@ function judged({ key, hint, slips }, text, f, d, target) {
   if (Number.isNaN(value)) return { right: false, words: "Write a number, such as −0.25." };
   const near = (other) => Math.abs(value - other) < NEAR;
   if (near(d[key])) return { right: true, words: `Right: ${three(d[key])}.` };
+  if (value && value === Number(d[key].toFixed(1))) return { right: false, words: "That may well be it. Give two decimals." };
   if (near(-d[key])) return { right: false, words: "The size is right, the sign is not." };
   const slip = slips(f, d, target).find(([other]) => near(other)) ?? slips(f, d, target).find(([other]) => near(-other));
   return { right: false, words: slip ? slip[1] : `Not yet. ${hint}` };

@@ -47,6 +47,7 @@ class Lab {
     const random = uniform(settings.seed);
     const sizes = settings.hidden ? [PIXELS, settings.hidden, CLASSES] : [PIXELS, CLASSES];
     this.settings = settings;
+    this.training = training;
     this.heldOut = heldOut;
     this.activation = ACTIVATIONS[settings.activation];
     this.net = denseNet(sizes, this.activation, { random, gain: settings.scale * GAIN[settings.activation] });
@@ -138,13 +139,15 @@ class Lab {
   }
 
   /**
-   * The gradient of the first layer on one batch against central differences in float64: the relative
-   * error ||found - measured|| / max(||found||, ||measured||) of 60 weights and of all biases; null where
-   * they are too small for single precision.
+   * The gradient of the first layer against central differences in float64: the relative error
+   * ||found - measured|| / max(||found||, ||measured||) of 60 weights and of all biases; null where they
+   * are too small for single precision. It looks at the first training digits, and draws no batch: the
+   * training goes on as if nothing had been asked.
    */
   check() {
-    const { x, y } = this.batches.next();
     const count = this.batches.size;
+    const x = this.training.images.subarray(0, count * PIXELS);
+    const y = this.training.labels.subarray(0, count);
     softmaxCrossEntropy(this.net.forward(x, count), y, count, this.delta);
     this.backward(count);
     const sizes = this.linear.map((layer) => layer.n).concat(CLASSES);
@@ -330,9 +333,10 @@ function render({ model, el }) {
   const status = h("p", { class: "td-status" });
   const loss = stepChart({ name: "Loss on each batch (nats)", marks: [[0, "0"], [1, "1"], [2.303, "log 10"]], scale: (v) => v / 3, colours: ["loss"] });
   const right = stepChart({ name: "Held-out digits read correctly", marks: [[0, "0 %"], [0.5, "50 %"], [0.9, "90 %"]], scale: (v) => v, colours: ["accuracy"] });
-  const sizes = stepChart({ name: "Size of the weight gradient: hidden layer (blue), output layer (orange)", marks: [[1e-4, "10⁻⁴"], [1e-2, "10⁻²"], [1, "1"]], scale: (v) => (Math.log10(v + 1e-9) + 5) / 5.5, colours: ["first", "second"] });
+  const sizes = stepChart({ name: "Size (root mean square) of the weight gradient: hidden layer (blue), output layer (orange)", marks: [[1e-4, "10⁻⁴"], [1e-2, "10⁻²"], [1, "1"]], scale: (v) => (Math.log10(v + 1e-9) + 5) / 5.5, colours: ["first", "second"] });
   const tiles = Array.from({ length: SHOWN }, (_, k) => thumbnail("", () => step.commit({ unit: k }), "td-unit"));
   const pictures = h("div", { class: "cw-thumbnails td-units" }, ...tiles.map(({ element }) => element));
+  const sizeWords = h("p", { class: "cw-note" });
   const faint = h("p", { class: "cw-note" }, "The faint lines are those of the network before.");
   const picturesTitle = title("");
   const unitWeights = digitCanvas("The chosen unit's weights");
@@ -372,6 +376,7 @@ function render({ model, el }) {
     "div",
     { class: "td-results" },
     h("div", { class: "td-charts" }, loss.element, right.element, sizes.element),
+    sizeWords,
     faint,
     picturesTitle,
     pictures,
@@ -452,6 +457,9 @@ function render({ model, el }) {
     loss.show(lossOf(lab), lossOf(ghost), last);
     right.show(scoreOf(lab), scoreOf(ghost), last);
     if (inside) sizes.show(sizesOf(lab), sizesOf(ghost), last);
+    const [hiddenSize, outputSize] = lab?.curve.at(-1)?.sizes ?? [];
+    sizeWords.hidden = !inside || !outputSize;
+    sizeWords.textContent = sizeWords.hidden ? "" : `Size of the last gradient: hidden layer ${figure(hiddenSize)}, output layer ${figure(outputSize)}, ${figure(outputSize / hiddenSize)} times as large.`;
     drawPictures();
     drawAnswer();
   }

@@ -176,6 +176,58 @@ export class Sigmoid extends Activation {
   }
 }
 
+/**
+ * The code of a variational autoencoder, between its encoder and its decoder. The layer below gives d means
+ * and d log-variances, (N, 2d); forward returns a draw from these normal distributions, (N, d):
+ * z = mean + sd * noise. backward adds the gradient of `beta` times the rate, see `rate`. Where `noisy` is
+ * false, z is the mean and there is no rate: a plain autoencoder.
+ */
+export class GaussianCode {
+  constructor(d, { random = Math.random, beta = 1, noisy = true, Numbers = Float32Array } = {}) {
+    Object.assign(this, { size: d, random, beta, noisy, Numbers, params: {}, grads: {} });
+  }
+
+  forward(x, count) {
+    const { size } = this;
+    const z = room(this, "z", count * size, this.Numbers);
+    const noise = room(this, "noise", count * size, this.Numbers);
+    this.x = x;
+    for (let row = 0, k = 0; row < count; row++) {
+      for (let mean = 2 * row * size; mean < (2 * row + 1) * size; mean++, k++) {
+        noise[k] = this.noisy ? normal(this.random) : 0;
+        z[k] = x[mean] + Math.exp(x[mean + size] / 2) * noise[k];
+      }
+    }
+    return z;
+  }
+
+  backward(delta, count) {
+    const { size, x, noise } = this;
+    const out = room(this, "out", 2 * count * size, this.Numbers);
+    const price = this.noisy ? this.beta / count : 0;
+    for (let row = 0, k = 0; row < count; row++) {
+      for (let mean = 2 * row * size; mean < (2 * row + 1) * size; mean++, k++) {
+        const variance = Math.exp(x[mean + size]);
+        out[mean] = delta[k] + price * x[mean];
+        out[mean + size] = (delta[k] * noise[k] * Math.sqrt(variance) + price * (variance - 1)) / 2;
+      }
+    }
+    return out;
+  }
+
+  /** Of the last forward pass: the mean over the batch of KL(q || N(0, I)), in nats. */
+  rate(count) {
+    let sum = 0;
+    for (let row = 0; row < count; row++) {
+      for (let mean = 2 * row * this.size; mean < (2 * row + 1) * this.size; mean++) {
+        const logVariance = this.x[mean + this.size];
+        sum += (this.x[mean] ** 2 + Math.exp(logVariance) - logVariance - 1) / 2;
+      }
+    }
+    return sum / count;
+  }
+}
+
 /** Layers one after the other. */
 export class Network {
   constructor(...layers) {
