@@ -16,6 +16,7 @@ from .latent_traversal import LatentTraversal
 from .listen import Listen
 from .pack import pack
 from .rank_dial import RankDial
+from .svd_plane import SvdPlane
 from .three_scores import ThreeScores
 from .tiny_network import TinyNetwork
 from .train_digits import TrainDigits
