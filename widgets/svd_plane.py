@@ -63,6 +63,8 @@ class SvdPlane(CourseWidget, front="svd_plane.js"):
         """The circle with v1 and v2, and the ellipse with what they become: PNG."""
         w = np.array(self.matrix).reshape(2, 2)
         u, s, vt = np.linalg.svd(w)
+        sign = np.where(vt[:, 1] < 0, -1, 1)  # upwards; a pair may be turned together
+        u, vt = u * sign, vt * sign[:, None]
         turn = np.linspace(0, 2 * np.pi, 200)
         circle = np.array([np.cos(turn), np.sin(turn)])
         fig, axes = plots.figure(1, 2, width=7, height=3.4)
@@ -78,7 +80,7 @@ class SvdPlane(CourseWidget, front="svd_plane.js"):
             ax.set(xlim=(-3.1, 3.1), ylim=(-3.1, 3.1), aspect="equal")
         axes[1].axline((0, 0), u[:, 0], color=plots.ORANGE, ls="--", lw=1.2)
         axes[0].set_title("inputs $x$")
-        axes[1].set_title("outputs $Wx$; dashed: all that rank 1 can reach")
+        axes[1].set_title("outputs $Wx$; dashed: rank 1")
         return fig.png()
 
 
