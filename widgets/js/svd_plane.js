@@ -184,7 +184,7 @@ function render({ model, el }) {
       figure("One term keeps, by outputs", byOutputs, "sv-key-outputs"),
     ),
     h("div", { class: "sv-fields" }, ...entries.map((e) => e.element), angle.element, width.element),
-    h("p", { class: "cw-note" }, "Drag a ring to move a column of the matrix, or use the sliders. The dashed lines are all that a matrix of rank 1 can reach: one line through the origin. A share is of the outputs’ mean square."),
+    h("p", { class: "cw-note" }, "Drag a ring to move a column of the matrix, or use the sliders. All that a matrix of rank 1 can reach is one line through the origin: dashed for the plain SVD, dotted by outputs. A share is of the outputs’ mean square."),
   );
 
   const degrees = (radians) => `${minus(((radians * 180) / Math.PI).toFixed(0))}°`;
