@@ -73,7 +73,7 @@ def test_one_step_and_then_a_training(show):
         True,
     ]
     assert "It reads" in page.locator(".td-reading").text_content()
-    assert page.locator(".sc-line.sc-orange:not(.sc-ghost)").get_attribute("points").count(",") > 20
+    assert page.locator(".sc-line.sc-orange:not(.sc-ghost)").first.get_attribute("points").count(",") > 20
 
 
 def test_a_new_network_is_there_at_the_first_press_and_has_no_gradient_yet(show):
@@ -103,7 +103,7 @@ def test_a_new_network_starts_over_and_a_preset_trains_at_once(show):
     press(page, "Just right")  # sets everything
     assert page.evaluate("[model.get('fault'), model.get('rate')]") == ["none", 0.2]
     train_until(page, "lab.steps > 30")
-    assert "," in page.locator(".sc-ghost.sc-orange").get_attribute(
+    assert "," in page.locator(".sc-ghost.sc-orange").first.get_attribute(
         "points"
     )  # the one before, faint
 
