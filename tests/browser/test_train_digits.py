@@ -73,7 +73,10 @@ def test_one_step_and_then_a_training(show):
         True,
     ]
     assert "It reads" in page.locator(".td-reading").text_content()
-    assert page.locator(".sc-line.sc-orange:not(.sc-ghost)").first.get_attribute("points").count(",") > 20
+    assert (
+        page.locator(".sc-line.sc-orange:not(.sc-ghost)").first.get_attribute("points").count(",")
+        > 20
+    )
 
 
 def test_a_new_network_is_there_at_the_first_press_and_has_no_gradient_yet(show):
