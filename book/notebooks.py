@@ -494,16 +494,11 @@ def main(arguments: list[str] | None = None) -> int:
         found = [f"{path.name} {p}" for path in chapters() for p in problems(path)]
         print("\n".join(found) or "all chapters are in order")
         return int(bool(found))
-    elif options.command == "refresh":
+    elif options.command in ("refresh", "setup"):
+        change = refreshed if options.command == "refresh" else with_shared_set_up
         for path in chapters():
             nb = nbformat.read(path, 4)
-            if refreshed(nb):
-                write(nb, path)
-                print(f"refreshed {path.name}")
-    elif options.command == "setup":
-        for path in chapters():
-            nb = nbformat.read(path, 4)
-            if with_shared_set_up(nb):
+            if change(nb):
                 write(nb, path)
                 print(f"changed {path.name}")
     elif options.command == "address":
