@@ -35,6 +35,7 @@ def make(model=None, **changes):
         "judge_labels": [0, 1, 2, 3, 4],
         "full_parameters": 16_500,
         "full_accuracy": 0.95,
+        "presets": [{"name": "Unequal", "ranks": [6, 2], "why": "Try it.", "accuracy": 0.8}],
     } | changes
     return RankDial(factorised() if model is None else model, **arguments)
 
@@ -115,6 +116,8 @@ def spoilt_layers(change):
         ({"judges": np.zeros((401, 784)), "judge_labels": [0] * 401}, "at most 400"),
         ({"judge_labels": [0, 1]}, "5 pictures"),
         ({"examples": np.full((3, 784), 2.0)}, r"\[0, 1\]"),
+        ({"presets": [{"name": "One", "ranks": [6], "why": ""}]}, "'One' has no 2 ranks"),
+        ({"presets": [{"name": "Big", "ranks": [6, 7], "why": ""}]}, "'Big' has no 2 ranks"),
         ({"model": nn.Sequential(nn.Linear(784, 10))}, "must consist of"),
         ({"model": spoilt_layers(lambda s: s.insert(1, nn.ReLU()))}, "must consist of"),
         ({"model": spoilt_layers(lambda s: s.__setitem__(6, nn.Linear(30, 9)))}, "ten logits"),
@@ -123,6 +126,12 @@ def spoilt_layers(change):
 def test_bad_arguments_say_why(changes, message):
     with pytest.raises(ValueError, match=message):
         make(**changes)
+
+
+def test_it_opens_with_the_digit_that_is_asked_for_and_shares_refer_to_all():
+    widget = make(image=2, spectra=[[3, *[2] * 20]] * 2)
+    assert (widget.image != make().image).any()
+    assert widget._totals == [9 + 20 * 4] * 2 and len(widget._spectra[0]) == 12
 
 
 def test_pairs_of_different_ranks_are_refused():

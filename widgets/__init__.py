@@ -18,6 +18,7 @@ from .listen import Listen
 from .map_forming import MapForming
 from .pack import pack
 from .rank_dial import RankDial
+from .svd_plane import SvdPlane
 from .three_scores import ThreeScores
 from .tiny_network import TinyNetwork
 from .train_digits import TrainDigits

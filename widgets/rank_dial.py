@@ -23,8 +23,8 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
         of them are the layer at rank k. All pairs have the same r; a last `nn.Linear` stays as it
         is. A bias of a pair's first half could be folded into the second's: it is not counted.
     spectra
-        One sequence per pair: what each component contributes (singular values), largest first, at
-        least r of them.
+        One sequence per pair: by how much each component varies (a standard deviation, or a
+        singular value), largest first, at least r of them. Shares that are kept refer to all.
     curve
         Measured (rank, accuracy) pairs, one rank for all layers, in order of rank.
     full_parameters, full_accuracy
@@ -35,6 +35,11 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
         Test digits that the page counts hits on, at most 400.
     rank
         The rank of all layers that is shown first.
+    presets
+        Settings with a reason, one press each: dicts of ``name``, ``ranks`` (one per pair), ``why``
+        and, if it was measured, ``accuracy``.
+    image
+        The number of the example that is shown first.
 
     With a kernel, `widget.ranks` (one per pair) follows the page and can be set; `widget.image` is
     the digit shown, `widget.probabilities` what the truncated model makes of it.
@@ -44,6 +49,8 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
     _spectra = t.List().tag(sync=True)
     _curve = t.List().tag(sync=True)
     _full = t.List(t.Float()).tag(sync=True)  # parameters, accuracy
+    _totals = t.List(t.Float()).tag(sync=True)  # of each whole spectrum, the sum of squares
+    _presets = t.List(t.Dict()).tag(sync=True)
     _judges = t.Bytes().tag(sync=True)  # zlib, 16 levels of grey
     _judge_labels = t.List(t.Int()).tag(sync=True)
     ranks = t.List(t.Int()).tag(sync=True)
@@ -66,11 +73,14 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
         full_parameters: int,
         full_accuracy: float,
         rank: int | None = None,
+        presets=(),
+        image: int = 0,
         dtype: str = "i8",
         alt: str | None = None,
     ):
         self._pairs, self._last = _factors(model)
         self._most = self._pairs[0][0].shape[0]
+        totals = [float(np.square(np.asarray(s, float)).sum()) for s in spectra]
         spectra = [[float(v) for v in s[: 2 * self._most]] for s in spectra]
         if len(spectra) != len(self._pairs) or any(len(s) < self._most for s in spectra):
             raise ValueError(
@@ -83,6 +93,12 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
             raise ValueError("curve: at least two (rank, accuracy) pairs, in order of rank")
         if not all(0 <= a <= 1 for _, a in curve) or not 0 <= full_accuracy <= 1:
             raise ValueError("accuracies must lie in [0, 1]")
+        presets = [
+            {"accuracy": None, **preset, "ranks": list(preset["ranks"])} for preset in presets
+        ]
+        for preset in presets:
+            if len(preset["ranks"]) != len(self._pairs) or not self._allows(preset["ranks"]):
+                raise ValueError(f"the preset {preset['name']!r} has no {len(self._pairs)} ranks")
         pictures, judges = as_bytes(examples, "examples"), as_bytes(judges, "judges")
         if len(judges) > 400:
             raise ValueError(f"{len(judges)} judges are too many for the page: at most 400")
@@ -94,17 +110,22 @@ class RankDial(Examples, CourseWidget, front="rank_dial.js"):
             **as_examples(pictures, example_labels),
             _judges=pack_grey(judges),
             _judge_labels=as_labels(judge_labels, "judge_labels", len(judges)),
+            _totals=totals,
+            _presets=presets,
             ranks=[self._most if rank is None else int(rank)] * len(self._pairs),
-            image=pictures[0],
+            image=pictures[image],
             alt=alt,
         )
 
     @t.validate("ranks")
     def _check_ranks(self, proposal):
         ranks = proposal["value"]
-        if len(ranks) != len(self._pairs) or not all(1 <= r <= self._most for r in ranks):
+        if len(ranks) != len(self._pairs) or not self._allows(ranks):
             raise t.TraitError(f"ranks: {len(self._pairs)} whole numbers from 1 to {self._most}")
         return ranks
+
+    def _allows(self, ranks) -> bool:
+        return all(isinstance(r, int) and 1 <= r <= self._most for r in ranks)
 
     @property
     def parameters(self) -> int:

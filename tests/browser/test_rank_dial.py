@@ -46,6 +46,7 @@ def widget(model, digits):
         digits[1][4100:4200],
         full_parameters=33_000,
         full_accuracy=0.95,
+        presets=[{"name": "Unequal", "ranks": [8, 2], "why": "A reason.", "accuracy": 0.8}],
         dtype="f32",
     )
 
@@ -105,12 +106,23 @@ def test_sliders_move_with_keys_and_are_heard(show):
     page.keyboard.press("Home")
     page.wait_for_function("model.get('ranks').every((r) => r === 1)")
     assert slider.get_attribute("aria-valuetext") == "rank 1"
-    assert page.locator(".rk > [aria-live]").inner_text().startswith("Rank 1: ")
+    assert page.locator(".rk > [aria-live]").inner_text().startswith("Rank 1, ")
     page.locator(".rk-each summary").click()
     page.get_by_role("slider", name="Layer 2").focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("model.get('ranks').join() === '1,2'")
-    assert "Layer 2: singular values" in page.locator(".rk").inner_text()
+    assert "Layer 2: spread" in page.locator(".rk").inner_text()
+
+
+def test_a_preset_has_its_reason_and_its_measured_accuracy(show):
+    page = show()
+    press = page.get_by_role("button", name="Unequal")
+    assert press.get_attribute("aria-pressed") == "false"
+    press.click()
+    assert page.evaluate("model.get('ranks')") == [8, 2]
+    assert press.get_attribute("aria-pressed") == "true"
+    assert page.locator(".rk-why").inner_text() == "A reason."
+    assert page.locator(".rk-figures dd").nth(2).inner_text() == "80.0 % (full: 95.0 %)"
 
 
 def test_another_digit(show, digits):

@@ -7,13 +7,13 @@ import { makeNet, softmax } from "./lib/engine.js";
 import { rangeField } from "./lib/fields.js";
 import { grouped, interpolate, percent } from "./lib/numbers.js";
 import { PIXELS, digitCanvas, paintDigit, paintWeights, unpackGrey, unstack } from "./lib/pictures.js";
-import { h, svg, title } from "./lib/dom.js";
+import { button, h, svg, title } from "./lib/dom.js";
 import { inStep, whenIdle } from "./lib/step.js";
 
 const CLASSES = 10;
 const UNITS = 6; // of the first layer, whose rebuilt weights are shown
 
-/** The singular values of one layer as bars; those that are kept in full colour. */
+/** How much the components of one layer vary, as bars; those that are kept in full colour. */
 function spectrum() {
   const bars = svg("g");
   const marks = svg("g");
@@ -35,22 +35,22 @@ function spectrum() {
         plot.beside(plot.top + 6, values[0].toPrecision(2)),
         plot.beside(plot.bottom - 4, "0"),
       );
-      plot.element.setAttribute("aria-label", `Singular values of layer ${layer + 1}; the first ${rank} are kept`);
+      plot.element.setAttribute("aria-label", `Spread of the components of layer ${layer + 1}; the first ${rank} are kept`);
     },
   };
 }
 
-/** The share of the squared singular values that a rank keeps. */
-function keptShare(values, rank) {
-  const energy = (list) => list.reduce((sum, v) => sum + v * v, 0);
-  return energy(values.slice(0, rank)) / energy(values);
-}
+/** The share of the sum of squares `total` that a rank keeps. */
+const keptShare = (values, rank, total) => values.slice(0, rank).reduce((sum, v) => sum + v * v, 0) / total;
 
 async function render({ model, el }) {
   const net = makeNet(model.get("_net"));
   const spectra = model.get("_spectra");
   const curve = model.get("_curve");
   const [fullParameters, fullAccuracy] = model.get("_full");
+  const totals = model.get("_totals");
+  const presets = model.get("_presets");
+  const examples = model.get("_example_labels");
   const labels = model.get("_judge_labels");
   const judges = unstack(await unpackGrey(model.get("_judges")));
   const dense = net.layers.flatMap((layer, k) => (layer.op === "dense" ? [k] : []));
@@ -112,6 +112,14 @@ async function render({ model, el }) {
       classes: { label: "" },
     }),
   );
+  const choices = presets.map(({ name, ranks }) =>
+    button(name, () => {
+      step.commit({ ranks: [...ranks] });
+      recount();
+    }),
+  );
+  const why = h("p", { class: "cw-note rk-why" });
+  const story = h("p", { class: "rk-story" });
   const parametersText = h("dd");
   const shareText = h("dd");
   const accuracyText = h("dd");
@@ -123,7 +131,7 @@ async function render({ model, el }) {
   const values = spectrum();
   const chooser = digitChooser({
     examples: model.get("_examples"),
-    labels: model.get("_example_labels"),
+    labels: examples,
     summary: "Or draw a digit",
     onChoose: (image, ended) => (ended ? step.commit({ image }) : step.change({ image })),
     say: step.say,
@@ -132,6 +140,7 @@ async function render({ model, el }) {
   const root = h(
     "div",
     { class: "cw rk", role: "group", "aria-label": "Rank of each layer" },
+    ...(presets.length ? [h("div", { class: "rk-presets" }, ...choices), why] : []),
     all.element,
     h("details", { class: "rk-each" }, h("summary", {}, "One rank for each layer"), ...each.map((e) => e.element)),
     h(
@@ -148,6 +157,7 @@ async function render({ model, el }) {
       h("div", {}, title("The digit"), original),
       h("div", {}, title("The net’s answer at these ranks"), bars.element),
     ),
+    story,
     title("Test digits: choose one", "rk-head"),
     chooser.thumbnails,
     chooser.section,
@@ -172,9 +182,13 @@ async function render({ model, el }) {
     });
   }
 
-  /** The accuracy where all layers have one rank, measured or between two measured ones. */
+  const preset = () => presets.find(({ ranks }) => String(ranks) === String(state.ranks));
+
+  /** The accuracy of a preset; where all layers have one rank, measured or between two measured ones. */
   function accuracy() {
     const [rank] = state.ranks;
+    const known = preset()?.accuracy;
+    if (known) return `${percent(known, 1)} (full: ${percent(fullAccuracy, 1)})`;
     if (!uniform() || rank < curve[0][0] || rank > curve.at(-1)[0]) return "not measured for these ranks";
     const measured = curve.some(([r]) => r === rank);
     return `${measured ? "" : "≈ "}${percent(interpolate(curve, rank)[0], 1)} (full: ${percent(fullAccuracy, 1)})`;
@@ -193,12 +207,15 @@ async function render({ model, el }) {
     const shares = [...probabilities];
     bars.show(shares, shares.map((p) => percent(p)), { "cw-best": shares.indexOf(Math.max(...shares)) });
     chooser.mark(chooser.find(image));
+    choices.forEach((choice, k) => choice.setAttribute("aria-pressed", presets[k] === preset()));
+    why.textContent = preset()?.why ?? "Ranks of your own.";
+    story.textContent = sentence();
     rebuildUnits();
     const rank = ranks[shownLayer];
     values.show(spectra[shownLayer], rank, shownLayer);
     chartTitle.textContent =
-      `Layer ${shownLayer + 1}: singular values; rank ${rank} keeps ` +
-      `${percent(keptShare(spectra[shownLayer], rank), 1)} of those shown, squared`;
+      `Layer ${shownLayer + 1}: spread (standard deviation) of the outputs along each component; ` +
+      `rank ${rank} keeps ${percent(keptShare(spectra[shownLayer], rank, totals[shownLayer]), 1)} of their variance`;
   }
 
   // -- the judges, in the browser's idle time
@@ -229,7 +246,10 @@ async function render({ model, el }) {
   function sentence() {
     const best = probabilities.indexOf(Math.max(...probabilities));
     const shown = uniform() ? `Rank ${state.ranks[0]}` : `Ranks ${state.ranks.join(", ")}`;
-    return `${shown}: ${parametersText.textContent} parameters; the digit is read as ${best}, ${percent(probabilities[best])}.`;
+    const known = examples[chooser.find(state.image)];
+    const digit = known === undefined ? "the drawing" : `this ${known}`;
+    const verdict = known === undefined || known === best ? "" : ", which is wrong";
+    return `${shown}, ${parametersText.textContent} parameters: ${digit} is read as ${best} (${percent(probabilities[best])})${verdict}.`;
   }
 
   // for tests and for the curious: document.querySelector(".rk").rankDial.probabilities
