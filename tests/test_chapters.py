@@ -50,7 +50,7 @@ PLANTED = [
     ("04", " - self.normal * along)", ")"),
     ("04", "return delta + super().backward(delta)", "return super().backward(delta)"),
     ("04", 'return delta @ self.params["weight"]', 'return delta @ self.params["weight"] / 2'),
-    ("04", "chi.append(gain**2", "chi.append(gain"),
+    ("04", "factors.append(gain * math.sqrt", "factors.append(gain**2 * math.sqrt"),
     ("05", "return u[:, :rank] * s[:rank], vt[:rank]", "return u[:, :rank], vt[:rank]"),
     ("05", "shift=u.T @ (layer.bias - mean)", "shift=u.T @ layer.bias"),
     ("05", "vectors.flip(1), values.flip(0)", "vectors, values.flip(0)"),
