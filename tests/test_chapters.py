@@ -31,7 +31,7 @@ NOT_YET_AGAIN = {
 PLANTED = [
     ("01", "(log_sum_exp(logits) - true_score).mean()", "(log_sum_exp(logits) - true_score).sum()"),
     ("01", "e = (z - z.amax(1, keepdim=True)).exp()", "e = z.exp()"),
-    ("01", "dZ = (softmax(Z64) - one_hot) / len(y)", "dZ = softmax(Z64) / len(y) - one_hot"),
+    ("01", "dZ = (softmax(Z64) - y) / len(c)", "dZ = softmax(Z64) / len(c) - y"),
     ("01", "padding=(0, pad))\n    return smooth", "padding=(0, pad)).abs()\n    return smooth"),
     ("01", "(right - mean_confidence).abs()", "(right - mean_confidence)"),
     ("01", "cross_entropy(logits / t, labels)", "cross_entropy(logits * t, labels)"),
