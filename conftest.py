@@ -19,7 +19,7 @@ def pytest_addoption(parser):
         "--full-run", action="store_true", help="nbval: the published parameters, not the reduced"
     )
     parser.addoption(
-        "--every-chapter", action="store_true", help="run again the cells of all nine, not of two"
+        "--every-chapter", action="store_true", help="run again the cells of all nine, not of one"
     )
 
 

@@ -24,7 +24,9 @@ import sys
 from pathlib import Path
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
 from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,7 +47,8 @@ FOLDED = (
     '<details class="course-poster" open>'
     "<summary>The picture that the text below describes</summary>"
 )
-FOLDED_CELLS = {"all": "solution", "input": "the code", "output": "the output"}  # by myst-nb's mode
+# Our words for what a cell folds, by the last of myst-nb's own ("Show code cell source").
+FOLDED_CELLS = {"content": "solution", "source": "the code", "output": "the output"}
 NO_RESULTS = "No results yet: the chapter has not been run in full."
 FIRST_FIGURE = "first-figure"  # the tag of the cell whose figure opens the chapter
 
@@ -181,15 +184,16 @@ def name_terms(app, doctree) -> None:
         slugs.update({name: (term.line, name, term.astext()) for name in term["ids"]})
 
 
-class FoldedCells(SphinxTransform):
+class FoldedCells(SphinxPostTransform):
     """Give the cells that are folded (myst-nb makes ``<details>`` of them) words of our own."""
 
-    default_priority = 500  # before myst-nb folds them, which it does when a page is written
+    default_priority = 200  # right after myst-nb has folded them
+    formats = ("html",)
 
-    def apply(self, **kwargs) -> None:
-        for cell in self.document.findall(nodes.container):
-            if what := FOLDED_CELLS.get(cell.get("hide_mode")):
-                cell["prompt_show"], cell["prompt_hide"] = f"Show {what}", f"Hide {what}"
+    def run(self, **kwargs) -> None:
+        for fold in self.document.findall(HideCodeCellNode):
+            what = FOLDED_CELLS[fold["prompt_show"].split()[-1]]
+            fold["prompt_show"], fold["prompt_hide"] = f"Show {what}", f"Hide {what}"
 
 
 # -------------------------------------------------------------------------------------- the page
@@ -324,7 +328,7 @@ def setup(app):
     app.connect("source-read", drop_records)
     app.connect("doctree-read", name_terms)
     app.add_transform(LiveFigures)
-    app.add_transform(FoldedCells)
+    app.add_post_transform(FoldedCells)
     app.add_directive(CourseFigure.name, CourseFigure)
     app.add_directive("course-results", CourseResults)
     # After the theme (500), which adds its own scripts and rewrites parts of the body.

@@ -58,7 +58,7 @@ BUGS = [
     ("04", "BatchNorm: deviation a constant", " - self.normal * along)", ")"),
     ("04", "BatchNorm: not divided", "along) / self.deviation", "along)"),
     ("04", "BatchNorm: scale forgotten", 'd = delta * self.params["scale"]', "d = delta"),
-    ("04", "BatchNorm: shift's gradient", '"shift": delta.sum(0)', '"shift": delta.mean(0)'),
+    ("04", "BatchNorm: shift's gradient", ".sum(0), delta.sum(0)", ".sum(0), delta.mean(0)"),
     ("04", "dropout: mask forgotten", "return delta * self.mask", "return delta"),
     ("04", "dropout: mask drawn anew", "return delta * self.mask", "return self.forward(delta)"),
     ("04", "layers in the wrong order", "reversed(self.layers)", "self.layers"),

@@ -25,25 +25,25 @@ def widget():
     return GradientFlow(*digits(), depth=8)
 
 
-def torch_gradients(x, labels, depth, activation, gain, batch_norm, residual, seed):
-    """Root mean square of the gradient with respect to each layer's output, by autograd."""
+def torch_deltas(x, labels, depth, activation, gain, batch_norm, residual, seed):
+    """Root mean square of the gradient by what each activation receives, by autograd."""
     z = torch.from_numpy(gf.weights(seed, (784 + 39 * 64 + 10) * 64))
     matrices = [z[: 784 * 64].view(64, 784), *z[784 * 64 : -640].view(39, 64, 64)]
     function = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu}[activation]
-    h, outputs = torch.from_numpy(x), []
+    h, received = torch.from_numpy(x), []
     for layer in range(depth):
         a = gain / h.shape[1] ** 0.5 * h @ matrices[layer].T
         if batch_norm:
             a = torch.nn.functional.batch_norm(a, None, None, training=True, eps=1e-5)
+        if not a.requires_grad:
+            a.requires_grad_()
+        a.retain_grad()
+        received.append(a)
         value = function(a)
         h = h + value if residual and layer > 0 else value
-        if not h.requires_grad:
-            h.requires_grad_()
-        h.retain_grad()
-        outputs.append(h)
     logits = h @ z[-640:].view(10, 64).T / 8
     torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels)).backward()
-    return np.array([h.grad.square().mean().sqrt().item() for h in outputs])
+    return np.array([a.grad.square().mean().sqrt().item() for a in received])
 
 
 @pytest.mark.parametrize("activation", list(gf.ACTIVATIONS))
@@ -54,13 +54,14 @@ def test_gradients_are_those_of_autograd(activation, batch_norm, residual):
     x = images.reshape(12, 784) / 255
     options = {"batch_norm": batch_norm, "residual": residual, "seed": 3}
     found = gf.flow(x, labels, 8, activation, 1.2, **options)
-    true = torch_gradients(x, labels, 8, activation, 1.2, **options)
-    np.testing.assert_allclose(found["gradient"], true, rtol=1e-9)
+    true = torch_deltas(x, labels, 8, activation, 1.2, **options)
+    np.testing.assert_allclose(found["delta"], true, rtol=1e-9)
     np.testing.assert_allclose(found["histogram"].sum(1), 1)
 
 
 @pytest.mark.parametrize(
-    "activation, gain", [("tanh", 0.7), ("tanh", 1.3), ("relu", 1.4), ("sigmoid", 2)]
+    "activation, gain",
+    [("tanh", 0.7), ("tanh", 1.3), ("relu", 1.4), ("sigmoid", 2), ("sigmoid", 10)],
 )
 def test_theory_agrees_with_the_mean_of_many_nets(activation, gain):
     images, labels = digits()
@@ -68,7 +69,7 @@ def test_theory_agrees_with_the_mean_of_many_nets(activation, gain):
     ratios = []
     for seed in range(40):
         found = gf.flow(x, labels, 10, activation, gain, seed=seed)
-        ratios.append((found["gradient"][0] / found["gradient"][-1]) ** 2)
+        ratios.append((found["delta"][0] / found["delta"][-1]) ** 2)
     measured, theory = np.mean(ratios) ** (1 / 18), found["predicted"].prod() ** (1 / 9)
     assert measured == pytest.approx(theory, rel=0.03)
 
@@ -82,11 +83,11 @@ def test_weights_look_normal_and_differ_by_seed():
 
 
 def test_traits_reach_the_flow(widget):
-    before = widget.flow["gradient"]
+    before = widget.flow["delta"]
     widget.gain = 2.0
-    assert (widget.flow["gradient"] != before).all()
+    assert (widget.flow["delta"] != before).all()
     widget.depth = 5
-    assert len(widget.flow["gradient"]) == 5 and len(widget.flow["predicted"]) == 4
+    assert len(widget.flow["delta"]) == 5 and len(widget.flow["predicted"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -130,6 +131,23 @@ def test_blank_pictures_have_a_flow():
     assert all(np.isfinite(values).all() for values in widget.flow.values())
     widget.activation, widget.batch_norm = "tanh", True
     assert all(np.isfinite(values).all() for values in widget.flow.values())
+
+
+def test_presets_hold_all_settings(widget):
+    preset = {"name": "Explode", "why": "Large weights.", "gain": 2.0}
+    made = GradientFlow(*digits(), depth=8, presets=[preset])
+    full = {"depth": 8, "activation": "tanh", "batch_norm": False, "residual": False}
+    assert made._presets == [preset | full]
+    for bad in ({"name": "x"}, {"name": "x", "why": "y", "rate": 1}):
+        with pytest.raises(ValueError, match="a preset has"):
+            GradientFlow(*digits(), presets=[bad])
+
+
+def test_the_map_is_the_product_of_the_factors():
+    x = digits()[0].reshape(12, 784) / 255
+    powers = gf.reach(x, "tanh", 1.5)
+    assert len(powers) == gf.DEEPEST - 1
+    assert powers[8] == pytest.approx(np.log10(gf.predicted(x, 10, "tanh", 1.5)).sum())
 
 
 def test_the_static_picture(widget):

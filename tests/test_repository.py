@@ -23,8 +23,8 @@ ASKED_FOR = (
 )
 # Where the name to import differs from the name to install.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
-# Comes with matplotlib, which draws nothing without it.
-IMPLIED = {"pillow", "packaging", "docutils", "sphinx"}
+# Come with matplotlib and with jupyter-book, which are nothing without them.
+IMPLIED = {"pillow", "packaging", "docutils", "sphinx", "myst-nb"}
 
 
 def requirements(file: str) -> dict[str, tuple[Requirement, str]]:

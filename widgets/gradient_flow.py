@@ -13,9 +13,10 @@ from .pictures import as_bytes, as_labels, pack_grey
 WIDTH = 64  # units of each hidden layer
 DEEPEST = 40
 CLASSES = 10
-GAINS = (0.3, 3.0)
+GAINS = (0.3, 12.0)
 BINS = 32  # of each layer's histogram
 BATCH_NORM_EPSILON = 1e-5
+SETTINGS = ("depth", "activation", "gain", "batch_norm", "residual")
 
 # Function, derivative as a function of its value, range of its histogram (of ReLU: in units of the
 # layer's own root mean square), and where a value counts as saturated.
@@ -38,9 +39,12 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
         A few digits (2 to 32), (N, 28, 28) or (N, 784) in [0, 1], and their classes.
     depth, activation, gain, batch_norm, residual, seed
         What is shown first: 2 to 40 hidden layers of 64 units; "tanh", "sigmoid" or "relu"; the
-        weights' standard deviation times the root of the inputs' number, 0.3 to 3; whether each
+        weights' standard deviation times the root of the inputs' number, 0.3 to 12; whether each
         layer normalises its preactivations over the digits; whether each layer from the second on
         adds its input to its output; which weights.
+    presets
+        Settings with a name and a reason: ``{"name": ..., "why": ..., "gain": ...}``; what a preset
+        does not name is as at first.
 
     The page computes all of it by itself, in 64-bit numbers. With a kernel, these six follow the
     page and can be set, and `widget.flow` holds the same figures computed by NumPy.
@@ -54,12 +58,14 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
     batch_norm = t.Bool(False).tag(sync=True)
     residual = t.Bool(False).tag(sync=True)
     seed = t.Int(0, min=0, max=2**16 - 1).tag(sync=True)
+    _presets = t.List(t.Dict()).tag(sync=True)
     alt = (
         "Depth, activation and weight scale of a deep network set the size of its gradients, layer "
-        "by layer. The picture shows the size of the gradient against the layer for three scales."
+        "by layer. Left, the size of delta against the layer for three scales; right, a map of "
+        "depth against scale, coloured by whether the gradient vanishes, arrives or explodes."
     )
 
-    def __init__(self, images, labels, *, alt: str | None = None, **start):
+    def __init__(self, images, labels, *, presets=(), alt: str | None = None, **start):
         pixels = as_bytes(images, "images")
         if not 2 <= len(pixels) <= 32:
             raise ValueError(f"{len(pixels)} images: between 2 and 32 are needed")
@@ -71,23 +77,39 @@ class GradientFlow(CourseWidget, front="gradient_flow.js"):
             alt=alt,
             **start,
         )
+        first = {name: getattr(self, name) for name in SETTINGS}
+        for preset in presets:
+            unknown = set(preset) - {"name", "why", *SETTINGS}
+            if unknown or not {"name", "why"} <= set(preset):
+                raise ValueError(f"a preset has a name, a why and settings, not {sorted(preset)}")
+        self._presets = [first | dict(preset) for preset in presets]
 
     @property
     def flow(self) -> dict[str, np.ndarray]:
         """What the page shows, see `flow` of this module."""
-        names = ("depth", "activation", "gain", "batch_norm", "residual", "seed")
+        names = (*SETTINGS, "seed")
         return flow(self._x, self._labels, **{name: getattr(self, name) for name in names})
 
     def poster(self) -> bytes:
-        """Gradient against layer for the gain that is set, half of it, and one and a half of it."""
-        fig, ax = plots.figure(width=7.2, height=3.0)
-        for share, colour in ((0.5, plots.BLUE), (1.0, plots.GREEN), (1.5, plots.RED)):
+        """Size of delta for the gain that is set and for two others, and the map around it: PNG."""
+        fig, axes = plots.figure(1, 2, width=7.2, height=3.0)
+        layers = np.arange(1, self.depth + 1)
+        for share, colour in ((0.7, plots.BLUE), (1.0, plots.GREEN), (1.5, plots.RED)):
             gain = float(np.clip(share * self.gain, *GAINS))
             found = flow(self._x, self._labels, self.depth, self.activation, gain, seed=self.seed)
-            layers = np.arange(1, self.depth + 1)
-            ax.semilogy(layers, found["gradient"], color=colour, label=f"gain {gain:.2g}")
-        ax.set(xlabel="layer", ylabel="gradient (root mean square)", title=self.activation)
-        ax.legend()
+            axes[0].semilogy(layers, found["delta"], color=colour, label=f"gain {gain:.2g}")
+        axes[0].set(xlabel="layer", title=f"Size of δ, {self.activation}")
+        axes[0].legend(fontsize=9)
+        gains = np.geomspace(*GAINS, 60)
+        powers = [reach(self._x, self.activation, gain) for gain in gains]
+        style = {"cmap": "RdBu_r", "vmin": -3, "vmax": 3, "shading": "nearest"}
+        depths = np.arange(2, DEEPEST + 1)
+        axes[1].pcolormesh(gains, depths, np.transpose(powers), **style)
+        axes[1].plot(self.gain, self.depth, "o", color="black", mfc="white", ms=8, mew=2)
+        axes[1].set(xscale="log", xlabel="gain", ylabel="hidden layers")
+        axes[1].set_xticks([0.3, 1, 3, 10], ["0.3", "1", "3", "10"])
+        axes[1].set_title("Blue vanishes, red explodes")
+        axes[1].grid(False)
         return fig.png()
 
 
@@ -114,10 +136,10 @@ def flow(
 
     x: (N, 784), labels: N classes. Returns, for each of the `depth` hidden layers:
     `histogram` (depth, BINS), shares of its outputs; `activation`, their root mean square;
-    `gradient`, the root mean square of the loss's derivative with respect to them;
-    `saturated`, the share that is saturated (ReLU: zero); and `predicted` (depth - 1), the factor
-    by which a step back from the layer above multiplies the gradient according to mean-field
-    theory (Schoenholz et al. 2017, without BatchNorm and residual connections).
+    `delta`, the root mean square of the loss's derivative with respect to what its activation
+    function receives; `saturated`, the share that is saturated (ReLU: zero); and `predicted`
+    (depth - 1), the factor by which a step back from the layer above multiplies `delta` according
+    to mean-field theory (Schoenholz et al. 2017, without BatchNorm and residual connections).
     """
     function, slope, (low, high), is_saturated = ACTIVATIONS[activation]
     labels = np.asarray(labels)
@@ -145,11 +167,11 @@ def flow(
     e = np.exp(logits - logits.max(1, keepdims=True))
     d = (e / e.sum(1, keepdims=True) - np.eye(CLASSES)[labels]) / len(labels) @ top
 
-    gradient = np.zeros(depth)
+    delta = np.zeros(depth)
     for layer in reversed(range(depth)):
-        gradient[layer] = _rms(d)
         w, a, deviation = stages[layer]
         back = d * slope(values[layer])
+        delta[layer] = _rms(back)
         if batch_norm:
             back = (back - back.mean(0) - a * (back * a).mean(0)) / deviation
         d = back @ w + (d if residual and layer > 0 else 0)
@@ -162,27 +184,34 @@ def flow(
     return {
         "histogram": histogram,
         "activation": np.array([_rms(h) for h in kept]),
-        "gradient": gradient,
+        "delta": delta,
         "saturated": np.array([is_saturated(value).mean() for value in values]),
         "predicted": predicted(x, depth, activation, gain),
     }
 
 
 def predicted(x, depth: int, activation: str, gain: float) -> np.ndarray:
-    """The factors of the gradient's root mean square from layer l + 1 to l, (depth - 1,).
+    """The factors of delta's root mean square from layer l + 1 to l, (depth - 1,).
 
     In a wide net, preactivations are normal with variance q: q' = gain^2 E[f(sqrt(q) z)^2], and the
-    mean square of the gradient is multiplied by gain^2 E[f'(sqrt(q) z)^2].
+    root mean square of delta is multiplied by gain sqrt(E[f'(sqrt(q) z)^2]).
     """
     function, slope, _, _ = ACTIVATIONS[activation]
-    z = np.linspace(-8, 8, 321)
+    z = (np.arange(320) - 159.5) / 20  # none at 0, where ReLU has its kink
     normal = np.exp(-(z**2) / 2)
     normal /= normal.sum()
     q, found = gain**2 * (x**2).mean(), []
     for _ in range(depth - 1):
-        q = gain**2 * (normal * function(np.sqrt(q) * z) ** 2).sum()  # of the layer above
-        found.append(gain * np.sqrt((normal * slope(function(np.sqrt(q) * z)) ** 2).sum()))
+        value = function(np.sqrt(q) * z)
+        found.append(gain * np.sqrt((normal * slope(value) ** 2).sum()))
+        q = gain**2 * (normal * value**2).sum()  # of the layer above
     return np.array(found)
+
+
+def reach(x, activation: str, gain: float) -> np.ndarray:
+    """log10 of delta's size at the first layer over the last, of nets of 2 to DEEPEST layers."""
+    with np.errstate(divide="ignore"):
+        return np.log10(predicted(x, DEEPEST, activation, gain)).cumsum()
 
 
 def _rms(values) -> float:

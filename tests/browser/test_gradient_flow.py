@@ -8,13 +8,19 @@ import numpy as np
 import pytest
 
 from widgets import GradientFlow
+from widgets import gradient_flow as gf
 
 START = {"depth": 20, "activation": "tanh", "gain": 1.0}
+PRESETS = [
+    {"name": "Edge", "why": "As large as it left."},
+    {"name": "Explode", "why": "Large weights.", "activation": "relu", "gain": 2.0},
+    {"name": "Both", "why": "Used together.", "batch_norm": True, "residual": True},
+]
 
 
 @pytest.fixture(scope="module")
 def widget(digits):
-    return GradientFlow(digits[0][:12], digits[1][:12], **START)
+    return GradientFlow(digits[0][:12], digits[1][:12], presets=PRESETS, **START)
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def test_the_page_computes_what_numpy_computes(show, digits, activation, batch_n
         set_model(page, **options)
         expected = GradientFlow(digits[0][:12], digits[1][:12], **options).flow
         found = shown(page)
-        for name in ("gradient", "activation", "predicted"):
+        for name in ("delta", "activation", "predicted"):
             np.testing.assert_allclose(found[name], expected[name], rtol=1e-6, err_msg=name)
         np.testing.assert_allclose(found["saturated"], expected["saturated"], atol=0.01)
         histogram = found["histogram"].reshape(expected["histogram"].shape)
@@ -69,7 +75,7 @@ def test_sliders_move_with_keys_and_are_heard(show):
     page.get_by_role("slider", name="Hidden layers").focus()
     page.keyboard.press("End")
     page.wait_for_function("document.querySelector('.gf-value').textContent === '40'")
-    assert page.evaluate("model.get('depth')") == 40 and len(shown(page)["gradient"]) == 40
+    assert page.evaluate("model.get('depth')") == 40 and len(shown(page)["delta"]) == 40
     gain = page.get_by_role("slider", name="Gain")
     gain.focus()
     page.keyboard.press("Home")
@@ -77,13 +83,13 @@ def test_sliders_move_with_keys_and_are_heard(show):
     assert gain.get_attribute("aria-valuetext") == "gain 0.300"
     assert page.locator(".gf [aria-live]").inner_text().startswith("The gradient vanishes: ")
     page.keyboard.press("End")
-    page.wait_for_function("model.get('gain') === 3")
+    page.wait_for_function("model.get('gain') === 12")
     assert "explodes" in page.locator(".gf-verdict").inner_text()
 
 
 def test_choices_and_new_weights(show):
     page = show()
-    before = shown(page)["gradient"]
+    before = shown(page)["delta"]
     page.get_by_role("radio", name="sigmoid").check()
     assert page.evaluate("model.get('activation')") == "sigmoid"
     assert "vanishes" in page.locator(".gf-verdict").inner_text()
@@ -93,9 +99,38 @@ def test_choices_and_new_weights(show):
     assert page.locator(".gf-key").is_hidden()
     page.get_by_role("checkbox", name="BatchNorm").uncheck()
     page.get_by_role("radio", name="tanh").check()
-    np.testing.assert_array_equal(shown(page)["gradient"], before)
+    np.testing.assert_array_equal(shown(page)["delta"], before)
     page.get_by_role("button", name="New weights").click()
-    assert page.evaluate("model.get('seed')") == 1 and (shown(page)["gradient"] != before).all()
+    assert page.evaluate("model.get('seed')") == 1 and (shown(page)["delta"] != before).all()
+
+
+def test_presets_say_why_and_are_left_by_a_change(show):
+    page = show()
+    edge, explode, both = (page.get_by_role("button", name=p["name"]) for p in PRESETS)
+    assert edge.get_attribute("aria-pressed") == "true"
+    assert page.locator(".gf-why").inner_text() == "As large as it left."
+    explode.click()
+    assert page.evaluate("[model.get('activation'), model.get('gain')]") == ["relu", 2]
+    assert "explodes" in page.locator(".gf-verdict").inner_text()
+    assert explode.get_attribute("aria-pressed") == "true"
+    both.click()
+    assert page.get_by_role("checkbox", name="Residual").is_checked()
+    assert page.locator(".gf-phases").is_hidden(), "theory speaks of plain nets only"
+    page.get_by_role("checkbox", name="Residual").uncheck()
+    assert both.get_attribute("aria-pressed") == "false"
+    assert page.locator(".gf-why").inner_text() == ""
+
+
+def test_the_map_shows_theory_and_where_the_reader_is(show, widget):
+    page = show()
+    found = page.evaluate("document.querySelector('.gf').gradientFlow.map")
+    gains = np.geomspace(*gf.GAINS, len(found))
+    expected = [gf.reach(widget._x, "tanh", gain) for gain in gains]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    page.locator(".gf-plane").click(position={"x": 2, "y": 2})
+    assert page.evaluate("model.get('gain')") < 0.33 and page.evaluate("model.get('depth')") >= 39
+    plane, here = (page.locator(name).bounding_box() for name in (".gf-plane", ".gf-here"))
+    assert abs(here["x"] + here["width"] / 2 - plane["x"]) < 6
 
 
 def test_python_moves_it_and_it_cleans_up(show):

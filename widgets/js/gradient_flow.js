@@ -2,8 +2,8 @@
 
 import { chart, corners } from "./lib/chart.js";
 import { checkField, rangeField } from "./lib/fields.js";
-import { clamp, figure, minus, percent, powerOfTen, rms } from "./lib/numbers.js";
-import { INK, PIXELS, mix, unpackGrey } from "./lib/pictures.js";
+import { between, clamp, figure, minus, percent, powerOfTen, rms } from "./lib/numbers.js";
+import { INK, LOWERS, PIXELS, RAISES, mix, unpackGrey } from "./lib/pictures.js";
 import { button, freshId, h, paint, svg, title } from "./lib/dom.js";
 import { inStep } from "./lib/step.js";
 
@@ -14,7 +14,8 @@ const CLASSES = 10;
 const BINS = 32;
 const EPSILON = 1e-5;
 const LOWEST = 0.3; // gain
-const HIGHEST = 3;
+const HIGHEST = 12;
+const SETTINGS = ["depth", "activation", "gain", "batch_norm", "residual"];
 
 const ACTIVATIONS = {
   tanh: {
@@ -42,6 +43,11 @@ const ACTIVATIONS = {
     saturation: "zero, where the slope is zero too",
   },
 };
+
+const POINTS = 320;
+const NORMAL = { z: Float64Array.from({ length: POINTS }, (_, k) => (k - 159.5) / 20) };
+const density = NORMAL.z.map((z) => Math.exp((-z * z) / 2));
+NORMAL.share = density.map((v) => v / density.reduce((sum, d) => sum + d, 0));
 
 // ---- arithmetic -----------------------------------------------------------------------------------
 
@@ -144,13 +150,13 @@ function flow({ x, labels, weights }, { depth, activation, gain, batch_norm, res
     const total = e.reduce((sum, v) => sum + v, 0);
     e.forEach((v, k) => (delta[i * CLASSES + k] = (v / total - (k === label ? 1 : 0)) / labels.length));
   });
-  const gradient = new Float64Array(depth);
+  const sizes = new Float64Array(depth); // of delta
   let d = times(delta, top, WIDTH, CLASSES, 1 / Math.sqrt(WIDTH));
   for (let layer = depth - 1; layer >= 0; layer--) {
-    gradient[layer] = rms(d);
-    if (layer === 0) break;
     const { w, n, scale, a, deviations, value } = stages[layer];
     const back = d.map((v, k) => v * slope(value[k]));
+    sizes[layer] = rms(back);
+    if (layer === 0) break;
     if (deviations) normaliseBack(back, a, deviations);
     const below = times(back, w, n, WIDTH, scale);
     d = residual ? below.map((v, k) => v + d[k]) : below;
@@ -168,34 +174,55 @@ function flow({ x, labels, weights }, { depth, activation, gain, batch_norm, res
   return {
     histogram,
     activation: activationSize,
-    gradient,
+    delta: sizes,
     saturated: stages.map((stage) => stage.value.filter(saturated).length / stage.value.length),
     predicted: predict(x, depth, activation, gain),
   };
 }
 
-/** Mean-field factors from each layer to the one below: `predicted` in gradient_flow.py. */
+/** Mean-field factors of delta from each layer to the one below: `predicted` in gradient_flow.py. */
 function predict(x, depth, activation, gain) {
   const { of, slope } = ACTIVATIONS[activation];
-  const z = Float64Array.from({ length: 321 }, (_, k) => -8 + k / 20);
-  const density = z.map((v) => Math.exp((-v * v) / 2));
-  const total = density.reduce((sum, v) => sum + v, 0);
-  const expect = (f) => z.reduce((sum, v, k) => sum + (density[k] / total) * f(v) ** 2, 0);
+  const found = new Float64Array(depth - 1);
   let q = gain ** 2 * rms(x) ** 2;
-  return Array.from({ length: depth - 1 }, () => {
-    const before = Math.sqrt(q);
-    q = gain ** 2 * expect((v) => of(before * v));
-    const now = Math.sqrt(q);
-    return gain * Math.sqrt(expect((v) => slope(of(now * v))));
+  let before = 0;
+  for (let layer = 0; layer < depth - 1; layer++) {
+    if (Math.abs(q - before) < 1e-12 * q) {
+      found.fill(found[layer - 1], layer); // nothing changes any more
+      break;
+    }
+    before = q;
+    let slopes = 0;
+    let squares = 0;
+    for (let k = 0; k < POINTS; k++) {
+      const value = of(Math.sqrt(before) * NORMAL.z[k]);
+      slopes += NORMAL.share[k] * slope(value) ** 2;
+      squares += NORMAL.share[k] * value ** 2;
+    }
+    found[layer] = gain * Math.sqrt(slopes);
+    q = gain ** 2 * squares;
+  }
+  return found;
+}
+
+const COLUMNS = 41; // of the map
+const gainAt = (share) => LOWEST * (HIGHEST / LOWEST) ** share;
+const shareOf = (gain) => Math.log(gain / LOWEST) / Math.log(HIGHEST / LOWEST);
+
+/** For each gain of the map, log10 of delta's size at the first over the last layer: `reach` in Python. */
+function reaches(x, activation) {
+  return Array.from({ length: COLUMNS }, (_, k) => {
+    let power = 0;
+    return predict(x, DEEPEST, activation, gainAt(k / (COLUMNS - 1))).map((factor) => (power += Math.log10(factor)));
   });
 }
 
-// ---- the two pictures -----------------------------------------------------------------------------
+// ---- the three pictures -----------------------------------------------------------------------------
 
 const TICKS = 5;
 
-/** Gradient size against layer, logarithmic, with the prediction as a dashed line. */
-function gradientChart() {
+/** Size of delta against layer, logarithmic, with the prediction as a dashed line. */
+function deltaChart() {
   const grid = svg("g");
   const line = svg("polyline", { class: "gf-line" });
   const dots = svg("g", { class: "gf-dots" });
@@ -204,12 +231,12 @@ function gradientChart() {
   const plot = chart({ wide: 640, tall: 190, edge }, grid, theory, line, dots);
   return {
     element: plot.element,
-    show(gradient, predicted, label) {
-      const depth = gradient.length;
+    show(delta, predicted, label) {
+      const depth = delta.length;
       const guess = new Float64Array(predicted.length ? depth : 0);
-      if (predicted.length) guess[depth - 1] = gradient[depth - 1];
+      if (predicted.length) guess[depth - 1] = delta[depth - 1];
       for (let k = guess.length - 2; k >= 0; k--) guess[k] = guess[k + 1] * predicted[k];
-      const shown = [...gradient, ...guess].filter((v) => v > 0).map(Math.log10);
+      const shown = [...delta, ...guess].filter((v) => v > 0).map(Math.log10);
       const [least, most] = shown.length ? [Math.min(...shown), Math.max(...shown)] : [0, 0];
       const span = Math.max(3, most - least) * 1.08;
       const low = (most + least - span) / 2;
@@ -222,9 +249,9 @@ function gradientChart() {
         grid.append(plot.across(yOf(power)), plot.beside(yOf(power), powerOfTen(power)));
       }
       const places = (values) => [...values].flatMap((v, k) => (v > 0 ? [[xOf(k), yOf(Math.log10(v))]] : []));
-      line.setAttribute("points", corners(places(gradient)));
+      line.setAttribute("points", corners(places(delta)));
       theory.setAttribute("points", corners(places(guess)));
-      dots.replaceChildren(...places(gradient).map(([cx, cy]) => svg("circle", { cx, cy, r: 3 })));
+      dots.replaceChildren(...places(delta).map(([cx, cy]) => svg("circle", { cx, cy, r: 3 })));
       plot.element.setAttribute("aria-label", label);
     },
   };
@@ -253,16 +280,61 @@ function histogramMap() {
   };
 }
 
+/** Depth against gain: where theory lets delta vanish (blue), arrive (white) or explode (orange). */
+function phaseMap(onPick) {
+  const canvas = h("canvas", { class: "gf-map", role: "img" });
+  const here = h("span", { class: "gf-here" });
+  const plane = h("div", { class: "gf-plane" }, canvas, here);
+  let drawn = null;
+  plane.addEventListener("click", (event) => {
+    const { left, top, width, height } = canvas.getBoundingClientRect();
+    const share = clamp((event.clientX - left) / width, 0, 1);
+    const level = clamp(1 - (event.clientY - top) / height, 0, 1);
+    onPick({ gain: Number(gainAt(share).toPrecision(3)), depth: Math.round(2 + level * (DEEPEST - 2)) });
+  });
+  const marks = [0.3, 1, 3, 10].map((gain) => {
+    const mark = h("span", {}, String(gain));
+    mark.style.left = `${100 * shareOf(gain)}%`;
+    return mark;
+  });
+  return {
+    element: h(
+      "div",
+      { class: "gf-frame gf-phases" },
+      h("span", { class: "gf-high" }, String(DEEPEST)),
+      plane,
+      h("span", { class: "gf-low" }, "2"),
+      h("div", { class: "gf-gains" }, ...marks),
+    ),
+    show(all, { activation, depth, gain }) {
+      if (drawn !== activation) {
+        drawn = activation;
+        canvas.width = COLUMNS;
+        canvas.height = DEEPEST - 1;
+        paint(canvas, COLUMNS, DEEPEST - 1, (k) => {
+          const power = all[k % COLUMNS][DEEPEST - 2 - Math.floor(k / COLUMNS)];
+          return between(INK, power < 0 ? LOWERS : RAISES, clamp(Math.abs(power) / 3, 0, 1));
+        });
+        canvas.setAttribute("aria-label", `Map for ${ACTIVATIONS[activation].label}: blue vanishes, white arrives, orange explodes`);
+      }
+      here.style.left = `${100 * shareOf(gain)}%`;
+      here.style.top = `${100 * (1 - (depth - 2) / (DEEPEST - 2))}%`;
+    },
+  };
+}
+
 // ---- the widget -----------------------------------------------------------------------------------
 
 async function render({ model, el }) {
   const pixels = await unpackGrey(model.get("_images"));
   const net = { x: Float64Array.from(pixels, (v) => v / 255), labels: model.get("_labels"), weights: null };
   const weightCount = (PIXELS + (DEEPEST - 1) * WIDTH + CLASSES) * WIDTH;
-  const step = inStep(model, ["depth", "activation", "gain", "batch_norm", "residual", "seed"]);
+  const step = inStep(model, [...SETTINGS, "seed"]);
+  const presets = model.get("_presets");
   const { state } = step;
   let drawnSeed = null;
   let found = null; // the last flow
+  const maps = {}; // of each activation that was chosen
 
   // -- elements
   const classes = { field: "gf-slide", output: "gf-value" };
@@ -294,25 +366,36 @@ async function render({ model, el }) {
   const batchNorm = checkField({ name: "BatchNorm", onChange: (batch_norm) => step.commit({ batch_norm }) });
   const residual = checkField({ name: "Residual connections", onChange: (on) => step.commit({ residual: on }) });
   const again = button("New weights", () => step.commit({ seed: (state.seed + 1) % 65536 }));
+  const settingsOf = (preset) => Object.fromEntries(SETTINGS.map((name) => [name, preset[name]]));
+  const presetButtons = presets.map((preset) => button(preset.name, () => step.commit(settingsOf(preset))));
+  const presetRow = h("div", { class: "gf-row gf-presets", role: "group", "aria-label": "Settings to try" }, ...presetButtons);
+  const why = h("p", { class: "gf-why" });
   const verdict = h("p", { class: "gf-verdict" });
-  const curve = gradientChart();
+  const curve = deltaChart();
   const key = h("p", { class: "gf-key" }, h("span", { class: "gf-solid" }), "computed now", h("span", { class: "gf-dash" }), "mean-field theory");
-  const map = histogramMap();
+  const outputs = histogramMap();
+  const phases = phaseMap((values) => step.commit(values));
+  const phasePart = h("div", {}, title("Where you are: layers against gain. Blue: δ vanishes, white: it arrives, orange: it explodes"), phases.element);
   const note = h("p", { class: "cw-note" });
   const root = h(
     "div",
     { class: "cw gf", role: "group", "aria-label": "Gradient flow" },
+    presetRow,
+    why,
     h("div", { class: "gf-controls" }, depth.element, gain.element),
     h("div", { class: "gf-row", role: "radiogroup", "aria-label": "Activation" }, ...choices.map((c) => c.element)),
     h("div", { class: "gf-row" }, batchNorm.element, residual.element, again),
     verdict,
-    title("Size of the gradient at each layer’s output"),
+    title("Size of δ at each layer"),
     curve.element,
     key,
+    phasePart,
     title("Outputs of each layer: brighter means more of them"),
-    map.element,
+    outputs.element,
     note,
   );
+
+  presetRow.hidden = why.hidden = !presets.length;
 
   // -- what is shown
   function compute() {
@@ -321,13 +404,14 @@ async function render({ model, el }) {
       drawnSeed = state.seed;
     }
     found = flow(net, state);
+    maps[state.activation] ??= reaches(net.x, state.activation);
   }
 
-  /** How the gradient changed on its way from the last hidden layer to the first. */
+  /** How delta changed on its way from the last hidden layer to the first. */
   function summary() {
-    const { gradient, predicted } = found;
+    const { delta, predicted } = found;
     const steps = state.depth - 1;
-    const ratio = gradient[0] / gradient[steps];
+    const ratio = delta[0] / delta[steps];
     const factor = ratio ** (1 / steps);
     const guess = predicted.reduce((product, v) => product * v, 1) ** (1 / steps);
     const fate = !(ratio > 1e-3) ? "vanishes" : ratio > 1e3 ? "explodes" : "arrives";
@@ -337,7 +421,7 @@ async function render({ model, el }) {
   function sentence() {
     const { ratio, factor, guess, fate, plain } = summary();
     const theory = plain ? `, mean-field theory says ${figure(guess)}` : "";
-    return `The gradient ${fate}: first over last layer ${figure(ratio)}, a factor of ${figure(factor)} per layer${theory}.`;
+    return `The gradient ${fate}: δ of the first over the last layer ${figure(ratio)}, a factor of ${figure(factor)} per layer${theory}.`;
   }
 
   function draw() {
@@ -351,26 +435,33 @@ async function render({ model, el }) {
     verdict.replaceChildren(
       "The gradient ",
       h("b", { class: `gf-${fate}` }, fate),
-      ": first over last layer ",
+      ": δ of the first over the last layer ",
       h("b", { class: "gf-ratio" }, figure(ratio)),
       ", a factor of ",
       h("b", { class: "gf-factor" }, figure(factor)),
       " per layer",
       plain ? ` (theory ${figure(guess)}).` : ".",
     );
-    curve.show(found.gradient, plain ? found.predicted : [], sentence());
-    key.hidden = !plain; // theory speaks of plain nets only
-    map.show(found.histogram, state.depth, state.activation);
+    curve.show(found.delta, plain ? found.predicted : [], sentence());
+    key.hidden = phasePart.hidden = !plain; // theory speaks of plain nets only
+    phases.show(maps[state.activation], state);
+    const chosen = presets.find((preset) => SETTINGS.every((name) => preset[name] === state[name]));
+    presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === chosen)));
+    why.textContent = chosen?.why ?? "";
+    outputs.show(found.histogram, state.depth, state.activation);
     note.textContent =
       `${net.labels.length} test digits, ${WIDTH} units a layer, no training. In the last hidden layer ` +
       `${percent(found.saturated[state.depth - 1])} of the activations are ${ACTIVATIONS[state.activation].saturation}; ` +
       `the layer’s outputs have a root mean square of ${figure(found.activation[state.depth - 1])}.`;
   }
 
-  // for tests and for the curious: document.querySelector(".gf").gradientFlow.gradient
+  // for tests and for the curious: document.querySelector(".gf").gradientFlow.all.delta
   root.gradientFlow = {
     get all() {
       return Object.fromEntries(Object.entries(found).map(([name, values]) => [name, [...values]]));
+    },
+    get map() {
+      return maps[state.activation].map((values) => [...values]);
     },
   };
 
