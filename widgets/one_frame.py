@@ -22,10 +22,10 @@ class OneFrame(CourseWidget, front="one_frame.js"):
     window, hop
         Of the short-time Fourier transform, in samples; the window is a power of two.
 
-    Both sounds travel as 8-bit µ-law. With a kernel, ``widget.frame`` and ``widget.mask`` follow the
-    page and can be set; the mask is bytes, 0 (away) to 255 (kept), 24 bands from low to high by one
-    cell for every four frames.  Raises ValueError for sounds of other shapes, TraitError for a frame
-    that does not exist or a mask of another length.
+    Both sounds travel as 8-bit µ-law. With a kernel, ``widget.frame`` and ``widget.mask`` follow
+    the page and can be set; the mask is bytes, 0 (away) to 255 (kept), 24 bands from low to high,
+    and in each a cell for every four frames.  Raises ValueError for sounds of other shapes,
+    TraitError for a frame that does not exist or a mask of another length.
     """
 
     _settings = t.Dict().tag(sync=True)
@@ -33,8 +33,8 @@ class OneFrame(CourseWidget, front="one_frame.js"):
     frame = t.Int(0).tag(sync=True)
     mask = t.Bytes().tag(sync=True)
     alt = (
-        "A noisy sound with a window over one frame, the spectrum of this frame, and the spectrogram "
-        "in which that spectrum is one column."
+        "A noisy sound with a window over one frame, the spectrum of this frame, and the "
+        "spectrogram in which that spectrum is one column."
     )
 
     def __init__(self, clean, noisy, frame: int = 0, *, window=512, hop=128, mask=None, alt=None):
