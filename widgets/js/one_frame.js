@@ -172,8 +172,11 @@ function render({ model, el }) {
     return Math.round((best * SOUND_RATE) / size);
   }
 
+  const unheard = () => !heard?.every((v, k) => v === state.mask[k]);
+  const words = () => `Frame ${state.frame} is strongest at ${strongest()} Hz. SI-SDR: noisy ${dB(siSdr(noisy, clean))}, masked ${score()}.`;
   function sentence() {
-    return `Frame ${state.frame} is strongest at ${strongest()} Hz. SI-SDR: noisy ${dB(siSdr(noisy, clean))}, masked ${score()}.`;
+    if (unheard()) sound(); // too slow for every movement of the brush
+    return words();
   }
 
   function draw() {
@@ -192,11 +195,10 @@ function render({ model, el }) {
       return heat(1 + level[bin * frames + (k % frames)] / DEPTH).map((v, i) => gain * v + (1 - gain) * [70, 78, 92][i]);
     });
     setAll(mark, { style: `left:${(100 * state.frame) / frames}%;width:${100 / frames}%` });
-    story.textContent = sentence();
+    if (!unheard()) story.textContent = words();
   }
 
-  const hear = () => {
-    if (!heard.every((v, k) => v === state.mask[k])) sound();
+  const rested = () => {
     story.textContent = sentence();
   };
   sound();
@@ -205,7 +207,7 @@ function render({ model, el }) {
     spectrum: () => Array.from({ length: bins }, (_, bin) => magnitude[bin * frames + state.frame]),
     masked: () => [...masked],
   };
-  return step.mount({ el, root, draw, sentence, rested: hear, jobs: [{ cancel: () => player.destroy() }] });
+  return step.mount({ el, root, draw, sentence, rested, jobs: [{ cancel: () => player.destroy() }] });
 }
 
 export default { render };
