@@ -73,7 +73,9 @@ def latent_traversal():
 # The class of each widget, and what makes one.
 EXAMPLES = {
     "BetaDial": beta_dial,
-    "CentrePatch": test_centre_patch.widget,
+    "CentrePatch": functools.partial(
+        test_centre_patch.widget, rival=test_centre_patch.rival(), presets=test_centre_patch.PRESETS
+    ),
     "CompleteDigit": lambda: test_complete_digit.widget(few(6)),
     "ConditionalDigits": test_conditional_digits.make_widget,
     "Denoise": test_denoise.make_widget,

@@ -10,7 +10,8 @@ import torch
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.chapter import definitions
-from tests.test_centre_patch import CURVE, classifier
+from tests.test_centre_patch import CURVE, PRESETS, classifier, digits as three, rival
+from tests.test_centre_patch import widget as small
 from widgets import CentrePatch
 
 
@@ -113,3 +114,20 @@ def test_choosing_drawing_and_new_noise(show, digits):
     frame(page)
     assert page.locator("[aria-pressed=true]").count() == 0
     assert page.locator(".cp-numbers b").nth(1).text_content() == "–"
+
+
+def test_a_preset_sets_everything_and_the_rival_completes(open_widget):
+    one = small(rival=rival(), presets=PRESETS, dtype="f32")
+    page = open_widget(one)
+    page.get_by_role("button", name="Rival", exact=True).click()
+    one.rival = True
+    expected = 255 * one.complete(three()[0][0], one.z, 0).reshape(6, 784)
+    assert np.abs(pictures(page) - expected).max() <= 1.5
+    assert page.locator(".cp-why").text_content() == "The other one."
+    page.get_by_role("button", name="One", exact=True).click()
+    one.rival = False
+    expected = 255 * one.complete(three()[0][1], one.z, 1).reshape(6, 784)
+    assert np.abs(pictures(page) - expected).max() <= 1.5
+    assert (
+        page.get_by_role("button", name="One", exact=True).get_attribute("aria-pressed") == "true"
+    )

@@ -28,15 +28,24 @@ const lambdaText = (logLambda) => {
 };
 
 function render({ model, el }) {
-  const generator = makeNet(model.get("_generator"));
-  const shortcut = makeNet(model.get("_shortcut"));
+  const read = (generator, shortcut, curve) => ({
+    generator: makeNet(model.get(generator)),
+    shortcut: makeNet(model.get(shortcut)),
+    curve: model.get(curve),
+  });
+  const main = read("_generator", "_shortcut", "_curve");
+  const hasRival = model.get("_rival_curve").length > 0;
+  const rival = hasRival ? read("_rival_generator", "_rival_shortcut", "_rival_curve") : null;
+  const presets = model.get("_presets");
   const classifier = makeNet(model.get("_classifier"));
   const labels = model.get("_example_labels");
-  const curve = model.get("_curve");
-  const dim = generator.input - PATCH;
+  const { curve } = main; // the slider's ends
+  const dim = main.generator.input - PATCH;
   const start = toFloats(model.get("_z"));
-  const step = inStep(model, ["image", "log_lambda"]);
+  const step = inStep(model, ["image", "log_lambda", "rival"]);
   const { state } = step;
+  const first = { image: state.image, log_lambda: state.log_lambda };
+  let preset = null;
   let noise = Array.from({ length: SAMPLES }, (_, k) => start.slice(k * dim, (k + 1) * dim));
   let pictures = [];
 
@@ -51,7 +60,7 @@ function render({ model, el }) {
     keyStep: 0.05,
     text: lambdaText,
     spoken: (v) => `lambda ${lambdaText(v)}`,
-    onInput: (log_lambda) => step.move({ log_lambda }),
+    onInput: (log_lambda) => step.move({ log_lambda }), // a preset stays: its network, and its reason
     ends: ["anything goes", "keep the middle"],
   });
   const here = h("b");
@@ -62,6 +71,7 @@ function render({ model, el }) {
     labels,
     summary: "Or draw a digit, and use its middle",
     onChoose(image, ended) {
+      if (!state.rival) preset = null;
       step.move({ image });
       if (ended) step.rest();
     },
@@ -71,10 +81,13 @@ function render({ model, el }) {
     noise = noise.map((z) => z.map(() => normal()));
     step.move();
   });
+  const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
+  const why = h("p", { class: "cp-why" });
   const number = (name, value) => h("p", {}, h("span", { class: "cw-title" }, name), value);
   const root = h(
     "div",
     { class: "cw cp", role: "group", "aria-label": "Complete a digit around its middle" },
+    ...(presets.length ? [h("div", { class: "cp-buttons", role: "group", "aria-label": "Cases to look at" }, ...presetButtons), why] : []),
     slider.element,
     h("div", { class: "cp-tiles" }, given.element, ...tiles.map((t) => t.element)),
     h(
@@ -91,7 +104,15 @@ function render({ model, el }) {
   );
 
   // -- what is shown
-  function read(picture) {
+  function choosePreset(chosen) {
+    preset = chosen;
+    noise = Array.from({ length: SAMPLES }, (_, k) => start.slice(k * dim, (k + 1) * dim));
+    chooser.clear();
+    const image = "example" in chosen ? chooser.images[chosen.example].slice() : first.image;
+    step.commit({ image, log_lambda: chosen.log_lambda ?? first.log_lambda, rival: chosen.rival ?? false });
+  }
+
+  function recognise(picture) {
     const p = softmax(classifier.forward(bytesToInk(picture)));
     const best = p.indexOf(Math.max(...p));
     return { best, share: p[best] };
@@ -99,13 +120,16 @@ function render({ model, el }) {
 
   /** The samples for a patch, and their mean squared error in it. */
   function complete(patch) {
+    const { generator, shortcut } = state.rival ? rival : main;
     const input = new Float32Array(generator.input);
     input.set(bytesToInk(patch));
-    const condition = Float32Array.of(state.log_lambda);
-    const direct = shortcut.forward(input.subarray(0, PATCH), condition).slice();
+    if (state.rival) input[PATCH] = state.log_lambda; // told by one more input
+    const given = PATCH + Number(state.rival);
+    const condition = state.rival ? [] : Float32Array.of(state.log_lambda);
+    const direct = shortcut.forward(input.subarray(0, given), condition).slice();
     let error = 0;
     pictures = noise.map((z) => {
-      input.set(z, PATCH);
+      input.set(z, given);
       const logits = generator.forward(input, condition).slice();
       PLACES.forEach((place, i) => (logits[place] += direct[i]));
       const picture = Uint8ClampedArray.from(logits, (v) => 255 * sigmoid(v));
@@ -127,7 +151,7 @@ function render({ model, el }) {
     here.textContent = complete(patch).toFixed(4);
     let same = 0;
     pictures.forEach((picture, s) => {
-      const { best, share } = read(picture);
+      const { best, share } = recognise(picture);
       same += Number(best === label);
       paintDigit(tiles[s].canvas, picture);
       tiles[s].caption.textContent = `${best}, ${percent(share)}`;
@@ -136,7 +160,9 @@ function render({ model, el }) {
     agreement.textContent = label < 0 ? "–" : `${same} of ${SAMPLES}`;
     chooser.mark(k);
     slider.show(state.log_lambda);
-    const [mse, frechet, variance] = interpolate(curve, state.log_lambda);
+    presetButtons.forEach((element, i) => element.setAttribute("aria-pressed", String(presets[i] === preset)));
+    why.textContent = preset?.why ?? "";
+    const [mse, frechet, variance] = interpolate(state.rival ? rival.curve : curve, state.log_lambda);
     everywhere.textContent =
       `Measured over the test set at this λ: centre error ${mse.toPrecision(2)}, Fréchet distance ` +
       `${frechet.toFixed(2)}, variance outside the middle ${variance.toFixed(3)}.`;
@@ -160,7 +186,10 @@ function render({ model, el }) {
     root,
     draw,
     sentence,
-    pulled: (changed) => changed.includes("image") && chooser.clear(),
+    pulled(changed) {
+      preset = null;
+      if (changed.includes("image")) chooser.clear();
+    },
     jobs: [chooser],
   });
 }
