@@ -10,7 +10,8 @@ import torch
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.chapter import definitions
-from tests.test_centre_patch import CURVE, PRESETS, classifier, digits as three, rival
+from tests.test_centre_patch import CURVE, PRESETS, classifier, rival
+from tests.test_centre_patch import digits as three
 from tests.test_centre_patch import widget as small
 from widgets import CentrePatch
 
