@@ -90,8 +90,11 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
         self._nets = [(frozen(generator), frozen(shortcut))]
         second = {}
         if rival is not None:
-            nets, told = rival[:2], PATCH + 1
-            self._nets.append((frozen(nets[0]), frozen(nets[1])))
+            from torch import nn
+
+            self._nets.append((frozen(rival[0]), frozen(rival[1])))
+            nets = [nn.Sequential(*net) for net in rival[:2]]  # they hear of no condition
+            told = PATCH + 1
             second = {
                 "_rival_generator": pack(
                     nets[0], (first + 1,), dtype, name="rival", outputs=784, logits=True
