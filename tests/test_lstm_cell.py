@@ -45,7 +45,7 @@ def test_it_is_torchs_cell():
         cell.bias_hh.zero_()
         state = None
         for x, ours in zip(SEQUENCES["1, then noise"], make_noise()):
-            state = cell(torch.tensor([[x]]).double(), state)
+            state = cell(torch.tensor([[x]], dtype=torch.double), state)
             assert [s.item() for s in state] == pytest.approx([ours["h"], ours["c"]], abs=1e-9)
 
 

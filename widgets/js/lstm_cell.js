@@ -10,7 +10,7 @@ import { inStep } from "./lib/step.js";
 
 const STEPS = 16;
 const LIMIT = 8; // of a bias
-const TOP = 3; // of the memory in the chart, on either side of 0
+const TOP = 4; // of the memory in the chart, on either side of 0
 const U = 0.5; // the plain unit by hand: h = tanh(W x + U h)
 const W = 1.5;
 
@@ -33,7 +33,7 @@ const three = (v) => minus(v.toFixed(3));
 function memoryChart() {
   const plot = chart({ wide: 360, tall: 190, edge: { left: 30, right: 8, top: 8, bottom: 26 } });
   const at = (k, v) => [plot.x(k / (STEPS - 1)), plot.y((clamp(v, -TOP, TOP) + TOP) / (2 * TOP))];
-  for (const v of [-2, 0, 2]) plot.element.append(plot.across(at(0, v)[1]), plot.beside(at(0, v)[1], minus(String(v))));
+  for (const v of [-4, -2, 0, 2, 4]) plot.element.append(plot.across(at(0, v)[1]), plot.beside(at(0, v)[1], minus(String(v))));
   for (const k of [0, 7, 15]) plot.element.append(plot.below(at(k, 0)[0], String(k + 1)));
   const inputs = Array.from({ length: STEPS }, () => svg("line", { class: "lc-input" }));
   const cursor = svg("line", { class: "lc-cursor", y1: plot.top, y2: plot.bottom });
@@ -94,7 +94,7 @@ function render({ model, el }) {
     h("div", { class: "lc-buttons" }, ...choices),
     why,
     part("Memory c (blue), inputs (grey), a plain unit (dashed)", picture.element),
-    h("div", { class: "lc-pair" }, part("Gates: 0 is shut, 1 is open", gates.element), part("Values, from −3 to 3", values.element)),
+    h("div", { class: "lc-pair" }, part("Gates: 0 is shut, 1 is open", gates.element), part("Values, from −4 to 4", values.element)),
     story,
     h("div", { class: "lc-buttons" }, back, on),
     h("div", { class: "lc-pair" }, place.element, menu.element, forget.element, enter.element),
