@@ -65,7 +65,7 @@ PLANTED = [
     ("07", "scores.data -= 2 *", "scores.data -= 1e-4 *"),
     ("07", "used = F.softplus(-D_values).sum()", "used = F.softplus(D_values).sum()"),
     ("07", "m = (p + q) / 2", "m = p + q"),
-    ("07", "scores + (self.embed(weights) * f)", "scores + 0 * (self.embed(weights) * f)"),
+    ("07", "scores + (self.embed(weights)", "scores + 0 * (self.embed(weights)"),
     ("07", "0.5 * slope.square().sum((1, 2)).mean()", "0.5 * slope.square().mean((1, 2)).mean()"),
     ("07", "detective(forged.detach())", "detective(forged)"),
     ("07", "correction=0) + 1e-8", "correction=0)"),
