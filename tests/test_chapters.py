@@ -78,9 +78,12 @@ PLANTED = [
     ("08", "centre_error(fake.detach(), patch)).mean()", "centre_error(fake, patch)).mean()"),
     ("09", "transpose(2, 3).reshape(-1, 16, 49)", "reshape(-1, 16, 49)"),
     ("09", "i.sigmoid() * g.tanh()", "i.sigmoid() * g.sigmoid()"),
-    ("09", "mean = (left + right) / 2", "mean = left"),
-    ("09", "outputs[:, None] > inputs if strict", "outputs[:, None] >= inputs if strict"),
+    ("09", "middle = (left + right_side) / 2", "middle = left"),
+    ("09", "allowed = outputs[:, None] > inputs", "allowed = outputs[:, None] >= inputs"),
     ("09", "above = shifted(patches, 1), shifted", "above = patches, shifted"),
+    ("09", "c = f * c + i * g\n    return i", "c = f * c + g\n    return i"),
+    ("09", "product *= u * (1 - h**2)", "product *= u"),
+    ("09", "[upper, truth[:, :7]]", "[upper, truth[:, 1:]]"),
     ("09", "torch.arange(49), right=True)", "torch.arange(49), right=False)"),
 ]  # fmt: skip
 

@@ -15,6 +15,7 @@ from .gradient_flow import GradientFlow
 from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .listen import Listen
+from .lstm_cell import LstmCell
 from .map_forming import MapForming
 from .pack import pack
 from .rank_dial import RankDial
