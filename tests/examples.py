@@ -55,6 +55,11 @@ def draw_digit():
     return DrawDigit(net, *few(12), neighbours=images, neighbour_labels=labels)
 
 
+def centre_patch():
+    rival, presets = test_centre_patch.rival(), test_centre_patch.PRESETS
+    return test_centre_patch.widget(rival=rival, presets=presets)
+
+
 def beta_dial():
     nets = test_widgets.conditional(784, 16, 6), test_widgets.conditional(3, 16, 784)
     return BetaDial(*nets, *few(8), test_widgets.CURVE, dedicated=[(1, 14, 99)])
@@ -76,7 +81,7 @@ def latent_traversal():
 # The class of each widget, and what makes one.
 EXAMPLES = {
     "BetaDial": beta_dial,
-    "CentrePatch": test_centre_patch.widget,
+    "CentrePatch": centre_patch,
     "CompleteDigit": lambda: test_complete_digit.widget(few(6)),
     "ConditionalDigits": test_conditional_digits.make_widget,
     "Denoise": test_denoise.make_widget,

@@ -30,6 +30,19 @@ def shortcut(outputs=100):
     return Conditional(nn.Linear(100, outputs), FiLM(outputs, nn.Linear(1, 2 * outputs)))
 
 
+def rival():
+    """Told by one more input: two nets without a condition, and a curve."""
+    torch.manual_seed(3)
+    inner = nn.Linear(101 + DIM, 20), nn.ReLU(), nn.Linear(20, 784)
+    return Conditional(*inner), Conditional(nn.Linear(101, 100)), CURVE
+
+
+PRESETS = [
+    {"name": "One", "why": "An example.", "example": 1, "log_lambda": 1.0},
+    {"name": "Rival", "why": "The other one.", "rival": True},
+]
+
+
 def classifier(outputs=10):
     torch.manual_seed(1)
     return nn.Sequential(nn.Linear(784, outputs))
@@ -63,6 +76,12 @@ def widget(**changes):
         ({"curve": [(0, 1, 1, 1), (1, 1, 1, 1)]}, "positive"),
         ({"curve": [(1, np.nan, 1, 1), (2, 1, 1, 1)]}, "two rows"),
         ({"example_labels": [1]}, "3 pictures"),
+        ({"rival": (generator(), shortcut(), CURVE)}, "takes 105 values, but 106"),
+        ({"rival": (*rival()[:2], CURVE[::-1])}, "rise"),
+        ({"presets": [{"name": "no why"}]}, "a why"),
+        ({"presets": [PRESETS[0] | {"example": 3}]}, "3 examples"),
+        ({"presets": [PRESETS[0] | {"log_lambda": 3}]}, "outside the curve"),
+        ({"presets": PRESETS}, "no rival"),
     ],
 )
 def test_what_does_not_fit_is_an_error(changes, message):
@@ -73,7 +92,8 @@ def test_what_does_not_fit_is_an_error(changes, message):
 def test_traits_are_checked():
     one = widget()
     assert one.log_lambda == 0
-    for name, value in (("log_lambda", 2.1), ("log_lambda", np.nan), ("image", np.zeros(3))):
+    wrong = ("log_lambda", 2.1), ("log_lambda", np.nan), ("image", np.zeros(3)), ("rival", True)
+    for name, value in wrong:
         with pytest.raises(t.TraitError):
             setattr(one, name, value)
 
@@ -87,6 +107,20 @@ def test_it_completes_what_the_generator_gives():
         condition = torch.full((6, 1), 0.5)
         logits = generator()(both, condition).view(-1, 28, 28)
         inside = shortcut()(both[:, :100], condition).view(-1, 10, 10)
+        expected = (logits + nn.functional.pad(inside, (9, 9, 9, 9))).sigmoid().numpy()
+    np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_the_rival_is_told_by_one_more_input():
+    one, image = widget(rival=rival(), presets=PRESETS), digits()[0][1]
+    one.rival = True
+    made = one.complete(image, one.z, 0.5)
+    told = np.append(image[9:19, 9:19].reshape(100), 0.5)
+    given = torch.tensor(np.repeat(told[None], 6, axis=0), dtype=torch.float32)
+    net, direct, _ = rival()
+    with torch.no_grad():
+        logits = net(torch.cat([given, torch.tensor(one.z)], 1), None).view(-1, 28, 28)
+        inside = direct(given, None).view(-1, 10, 10)
         expected = (logits + nn.functional.pad(inside, (9, 9, 9, 9))).sigmoid().numpy()
     np.testing.assert_allclose(made, expected, atol=1e-6)
 

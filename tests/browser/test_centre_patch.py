@@ -10,7 +10,9 @@ import torch
 
 from tests.browser.strokes import STROKES, draw_with_mouse
 from tests.chapter import definitions
-from tests.test_centre_patch import CURVE, classifier
+from tests.test_centre_patch import CURVE, PRESETS, classifier, rival
+from tests.test_centre_patch import digits as three
+from tests.test_centre_patch import widget as small
 from widgets import CentrePatch
 
 
@@ -113,3 +115,42 @@ def test_choosing_drawing_and_new_noise(show, digits):
     frame(page)
     assert page.locator("[aria-pressed=true]").count() == 0
     assert page.locator(".cp-numbers b").nth(1).text_content() == "–"
+
+
+def test_a_preset_sets_everything_and_the_rival_completes(open_widget):
+    one = small(rival=rival(), presets=PRESETS, dtype="f32")
+    page = open_widget(one)
+    page.get_by_role("button", name="Rival", exact=True).click()
+    one.rival = True
+    expected = 255 * one.complete(three()[0][0], one.z, 0).reshape(6, 784)
+    assert np.abs(pictures(page) - expected).max() <= 1.5
+    assert page.locator(".cw-why").text_content() == "The other one."
+    page.get_by_role("button", name="One", exact=True).click()
+    one.rival = False
+    expected = 255 * one.complete(three()[0][1], one.z, 1).reshape(6, 784)
+    assert np.abs(pictures(page) - expected).max() <= 1.5
+    assert (
+        page.get_by_role("button", name="One", exact=True).get_attribute("aria-pressed") == "true"
+    )
+
+
+def test_the_frame_takes_other_pixels_of_the_digit(show, digits):
+    page = show()
+    source = page.evaluate("[...new Uint8Array(model.get('image').buffer)]")
+    pad = page.locator(".cp-source .cw-plane-pad")
+    pad.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp"):
+        page.keyboard.press(key)
+    page.wait_for_timeout(500)  # Python hears of it when the reader rests
+    moved = np.array(page.evaluate("[...new Uint8Array(model.get('image').buffer)]"))
+    expected = np.zeros((28, 28), int)
+    expected[1:, :-2] = np.reshape(source, (28, 28))[:-1, 2:]
+    assert (moved.reshape(28, 28) == expected).all()
+    assert page.locator(".cp-tile, .cw-tile").first.inner_text() == "Given"
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowLeft")
+    handle = page.locator(".cp-source .cw-plane-handle")
+    assert handle.evaluate("e => parseFloat(e.style.left)") == pytest.approx(100 * 5 / 28, abs=0.1)
+    page.get_by_role("button", name=f"Test digit 3, labelled {digits[1][4002]}").click()
+    frame(page)
+    assert handle.evaluate("e => parseFloat(e.style.left)") == pytest.approx(50, abs=0.1)

@@ -88,17 +88,17 @@ export function drawAxes({ context, side, ratio, place }, extent) {
 }
 
 /**
- * The handle over the map: dragged, or moved by keys. The map shows both coordinates from -reach() to
+ * The handle over a map or a picture: dragged, or moved by keys. Both coordinates go from -reach() to
  * reach(), a key moves by keyStep(), with Shift five times as far. `onMove(point)` hears where it is to
  * go, `onEnd()` that it is let go.
  */
-export function mapPad({ canvas, reach, keyStep, describedBy, point, onMove, onEnd }) {
+export function mapPad({ canvas, name = "Map of the latent plane", reach, keyStep, describedBy, point, onMove, onEnd }) {
   const crossX = h("span", { class: "cw-plane-cross cw-plane-cross-x" });
   const crossY = h("span", { class: "cw-plane-cross cw-plane-cross-y" });
   const handle = h("span", { class: "cw-plane-handle" });
   const pad = h(
     "div",
-    { class: "cw-plane-pad", tabindex: "0", role: "application", "aria-label": "Map of the latent plane", "aria-describedby": describedBy },
+    { class: "cw-plane-pad", tabindex: "0", role: "application", "aria-label": name, "aria-describedby": describedBy },
     canvas,
     crossX,
     crossY,
