@@ -16,6 +16,7 @@ from .latent_plane import LatentPlane
 from .latent_traversal import LatentTraversal
 from .listen import Listen
 from .map_forming import MapForming
+from .one_frame import OneFrame
 from .pack import pack
 from .rank_dial import RankDial
 from .svd_plane import SvdPlane

@@ -8,7 +8,7 @@ import { stft } from "./sound.js";
 const RANGE = 60; // dB from dark to the brightest
 
 /** Dark blue to yellow, for a share in [0, 1]; the same in light and dark mode. */
-function heat(share) {
+export function heat(share) {
   const stops = [[12, 16, 23], [40, 45, 110], [150, 55, 120], [235, 110, 70], [250, 230, 120]];
   const at = Math.min(Math.max(share, 0), 0.9999) * (stops.length - 1);
   const k = Math.floor(at);
