@@ -89,7 +89,7 @@ function render({ model, el }) {
     curve.element,
     title("All spectra side by side: paint away what is noise"),
     plane,
-    h("div", { class: "of-buttons" }, ...presets, brush.element),
+    h("div", { class: "cw-buttons" }, ...presets, brush.element),
     story,
     player.transport,
     ...player.rows,
