@@ -64,7 +64,7 @@ def test_a_preset_sets_everything_runs_and_pauses(show):
         *("blob", 0, "non-saturating")
     ]
     page.wait_for_function(f"{GAME}.game().steps > 20")
-    assert page.locator(".gg-why").text_content() == "It circles."
+    assert page.locator(".cw-why").text_content() == "It circles."
     press(page, "Pause")
     steps = page.evaluate(f"{GAME}.game().steps")
     page.wait_for_timeout(150)

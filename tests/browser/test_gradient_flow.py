@@ -108,7 +108,7 @@ def test_presets_say_why_and_are_left_by_a_change(show):
     page = show()
     edge, explode, both = (page.get_by_role("button", name=p["name"]) for p in PRESETS)
     assert edge.get_attribute("aria-pressed") == "true"
-    assert page.locator(".gf-why").inner_text() == "As large as it left."
+    assert page.locator(".cw-why").inner_text() == "As large as it left."
     explode.click()
     assert page.evaluate("[model.get('activation'), model.get('gain')]") == ["relu", 2]
     assert "explodes" in page.locator(".gf-verdict").inner_text()
@@ -118,7 +118,7 @@ def test_presets_say_why_and_are_left_by_a_change(show):
     assert page.locator(".gf-phases").is_hidden(), "theory speaks of plain nets only"
     page.get_by_role("checkbox", name="Residual").uncheck()
     assert both.get_attribute("aria-pressed") == "false"
-    assert page.locator(".gf-why").inner_text() == ""
+    assert page.locator(".cw-why").inner_text() == ""
 
 
 def test_the_map_shows_theory_and_where_the_reader_is(show, widget):

@@ -121,7 +121,7 @@ def test_a_preset_has_its_reason_and_its_measured_accuracy(show):
     press.click()
     assert page.evaluate("model.get('ranks')") == [8, 2]
     assert press.get_attribute("aria-pressed") == "true"
-    assert page.locator(".rk-why").inner_text() == "A reason."
+    assert page.locator(".cw-why").inner_text() == "A reason."
     assert page.locator(".rk-figures dd").nth(2).inner_text() == "80.0 % (full: 95.0 %)"
 
 

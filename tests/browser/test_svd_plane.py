@@ -63,7 +63,7 @@ def test_a_preset_shows_where_the_plain_svd_keeps_the_wrong_direction(show):
     page = show()
     page.get_by_role("button", name="Inputs the matrix hardly stretches").click()
     assert page.locator(".sv-figures dd").all_inner_texts() == ["2.83, 0.71", "13.8 %", "86.2 %"]
-    assert "do not use" in page.locator(".sv-why").inner_text()
+    assert "do not use" in page.locator(".cw-why").inner_text()
     assert page.evaluate("model.get('width')") == 0.1
 
 

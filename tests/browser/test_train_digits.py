@@ -96,7 +96,7 @@ def test_a_new_network_starts_over_and_a_preset_trains_at_once(show):
     assert page.evaluate(f"[...{LAB}.lab().linear[0].params.weight.slice(0, 5)]") != first
     press(page, "Saturated")
     train_until(page, "lab.steps > 3")
-    assert "Flat at first." in page.locator(".td-why").text_content()
+    assert "Flat at first." in page.locator(".cw-why").text_content()
     assert page.evaluate(f"{LAB}.lab().curve[0].loss") > 2.4  # surer than log 10
     press(page, "Pause")
     flat = "[...lab.net.layers[1].value].filter((h) => Math.abs(h) > 0.9).length"

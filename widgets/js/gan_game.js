@@ -5,6 +5,7 @@ import { drawingArea } from "./lib/drawing.js";
 import { checkField, rangeField, selectField } from "./lib/fields.js";
 import { figure, grouped, percent } from "./lib/numbers.js";
 import { LOWERS, PAPER, RAISES, mix } from "./lib/pictures.js";
+import { presetRow } from "./lib/presets.js";
 import { normal, uniform } from "./lib/random.js";
 import { inStep } from "./lib/step.js";
 import { stepChart } from "./lib/step_chart.js";
@@ -327,14 +328,13 @@ function render({ model, el }) {
     r1: menu("R1 penalty", "r1", [0, 0.01, 0.1, 1, 10].map((v) => [v, v ? String(v) : "none"])),
     loss: menu("G's loss", "loss", [["non-saturating", "−log σ(D)"], ["saturating", "log(1 − σ(D))"]], String),
   };
-  const go = button("", toggle, "gg-go");
+  const go = button("", toggle, "cw-primary");
   const slow = checkField({ name: "slow", onChange: (on) => run.setSlow(on) });
   const again = button("New weights", () => {
     seed += 1;
     reset();
   });
-  const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
-  const why = h("p", { class: "gg-why" });
+  const cases = presetRow(presets, choosePreset);
   const status = h("p", { class: "gg-status" });
   const canvas = h("canvas", { class: "gg-plane", width: SIZE, height: SIZE, role: "img" });
   const ground = h("canvas", { width: CELLS, height: CELLS });
@@ -350,9 +350,8 @@ function render({ model, el }) {
     h("div", { class: "cw-chooser-drawing" }, area.paper, h("div", { class: "cw-chooser-buttons" }, area.undoButton, area.clearButton), area.note),
   );
   root.append(
-    h("div", { class: "gg-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
-    why,
-    h("div", { class: "gg-buttons" }, go, button("Step D", () => single(() => game.stepD())), button("Step G", () => single(() => game.stepG())), slow.element, again),
+    cases.element,
+    h("div", { class: "cw-buttons" }, go, button("Step D", () => single(() => game.stepD())), button("Step G", () => single(() => game.stepG())), slow.element, again),
     h(
       "div",
       { class: "gg-columns" },
@@ -413,8 +412,7 @@ function render({ model, el }) {
   function draw() {
     for (const [name, field] of Object.entries(fields)) field.show(state[name]);
     go.textContent = run.running ? "Pause" : `Run ${grouped(ROUND)} steps`;
-    presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === preset)));
-    why.textContent = preset?.why ?? "";
+    cases.show(preset);
     status.textContent = summary();
     canvas.setAttribute("aria-label", `Real and generated points in the plane. ${summary()}`);
     drawGame(canvas, ground, game);

@@ -5,6 +5,7 @@ import { checkField, rangeField } from "./lib/fields.js";
 import { between, clamp, figure, minus, percent, powerOfTen, rms } from "./lib/numbers.js";
 import { INK, LOWERS, PIXELS, RAISES, mix, unpackGrey } from "./lib/pictures.js";
 import { button, freshId, h, paint, svg, title } from "./lib/dom.js";
+import { presetRow } from "./lib/presets.js";
 import { inStep } from "./lib/step.js";
 
 // As in gradient_flow.py, whose `flow` computes the same.
@@ -367,9 +368,7 @@ async function render({ model, el }) {
   const residual = checkField({ name: "Residual connections", onChange: (on) => step.commit({ residual: on }) });
   const again = button("New weights", () => step.commit({ seed: (state.seed + 1) % 65536 }));
   const settingsOf = (preset) => Object.fromEntries(SETTINGS.map((name) => [name, preset[name]]));
-  const presetButtons = presets.map((preset) => button(preset.name, () => step.commit(settingsOf(preset))));
-  const presetRow = h("div", { class: "gf-row gf-presets", role: "group", "aria-label": "Settings to try" }, ...presetButtons);
-  const why = h("p", { class: "gf-why" });
+  const cases = presetRow(presets, (preset) => step.commit(settingsOf(preset)));
   const verdict = h("p", { class: "gf-verdict" });
   const curve = deltaChart();
   const key = h("p", { class: "gf-key" }, h("span", { class: "gf-solid" }), "computed now", h("span", { class: "gf-dash" }), "mean-field theory");
@@ -380,8 +379,7 @@ async function render({ model, el }) {
   const root = h(
     "div",
     { class: "cw gf", role: "group", "aria-label": "Gradient flow" },
-    presetRow,
-    why,
+    cases.element,
     h("div", { class: "gf-controls" }, depth.element, gain.element),
     h("div", { class: "gf-row", role: "radiogroup", "aria-label": "Activation" }, ...choices.map((c) => c.element)),
     h("div", { class: "gf-row" }, batchNorm.element, residual.element, again),
@@ -394,8 +392,6 @@ async function render({ model, el }) {
     outputs.element,
     note,
   );
-
-  presetRow.hidden = why.hidden = !presets.length;
 
   // -- what is shown
   function compute() {
@@ -445,9 +441,7 @@ async function render({ model, el }) {
     curve.show(found.delta, plain ? found.predicted : [], sentence());
     key.hidden = phasePart.hidden = !plain; // theory speaks of plain nets only
     phases.show(maps[state.activation], state);
-    const chosen = presets.find((preset) => SETTINGS.every((name) => preset[name] === state[name]));
-    presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === chosen)));
-    why.textContent = chosen?.why ?? "";
+    cases.show(presets.find((preset) => SETTINGS.every((name) => preset[name] === state[name])));
     outputs.show(found.histogram, state.depth, state.activation);
     note.textContent =
       `${net.labels.length} test digits, ${WIDTH} units a layer, no training. In the last hidden layer ` +

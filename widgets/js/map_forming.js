@@ -7,6 +7,7 @@ import { checkField, rangeField } from "./lib/fields.js";
 import { clamp, grouped, signed } from "./lib/numbers.js";
 import { PIXELS, SIDE, digitCanvas, paintDigit } from "./lib/pictures.js";
 import { drawAxes, drawCodes, mapPad, numeralPictures, openMap } from "./lib/plane.js";
+import { presetRow } from "./lib/presets.js";
 import { normal, uniform } from "./lib/random.js";
 import { inStep, oncePerFrame } from "./lib/step.js";
 import { Adam, GaussianCode, Linear, Network, ReLU, logisticLoss, minibatches, runner, warmUp } from "./lib/train.js";
@@ -279,14 +280,13 @@ function render({ model, el }) {
     },
   });
   drawings.input.checked = true;
-  const train = button("", toggle, "mf-train");
+  const train = button("", toggle, "cw-primary");
   const again = button("New network", async () => {
     seed += 1;
     if (lab) reset();
     else await prepare();
   });
-  const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
-  const why = h("p", { class: "mf-why" });
+  const cases = presetRow(presets, choosePreset);
   const status = h("p", { class: "mf-status" });
   const canvas = h("canvas", { class: "cw-plane-map", "aria-hidden": "true" });
   const sheet = h("canvas", { width: TILES * SIDE, height: TILES * SIDE });
@@ -303,9 +303,8 @@ function render({ model, el }) {
   const place = h("p", { class: "cw-note mf-place" });
   const samples = h("canvas", { class: "mf-samples", width: SAMPLES * SIDE, height: SIDE, role: "img", "aria-label": "Ten digits decoded from codes drawn from the prior" });
   root.append(
-    h("div", { class: "mf-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
-    why,
-    h("div", { class: "mf-buttons" }, train, again, noise.element, drawings.element),
+    cases.element,
+    h("div", { class: "cw-buttons" }, train, again, noise.element, drawings.element),
     h("div", { class: "mf-beta" }, beta.element),
     status,
     h(
@@ -353,8 +352,7 @@ function render({ model, el }) {
     beta.input.disabled = !state.noise;
     noise.input.checked = state.noise;
     train.textContent = lab?.training ? "Pause" : `Train ${grouped(ROUND)} steps`;
-    presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === preset)));
-    why.textContent = preset?.why ?? "";
+    cases.show(preset);
     status.textContent = summary();
     if (!lab || (lab.judged && lab.judged !== drawn)) drawMap();
     pad.show(z);

@@ -7,7 +7,8 @@ import { makeNet, softmax } from "./lib/engine.js";
 import { rangeField } from "./lib/fields.js";
 import { grouped, interpolate, percent } from "./lib/numbers.js";
 import { PIXELS, digitCanvas, paintDigit, paintWeights, unpackGrey, unstack } from "./lib/pictures.js";
-import { button, h, svg, title } from "./lib/dom.js";
+import { h, svg, title } from "./lib/dom.js";
+import { presetRow } from "./lib/presets.js";
 import { inStep, whenIdle } from "./lib/step.js";
 
 const CLASSES = 10;
@@ -112,13 +113,14 @@ async function render({ model, el }) {
       classes: { label: "" },
     }),
   );
-  const choices = presets.map(({ name, ranks }) =>
-    button(name, () => {
+  const cases = presetRow(
+    presets,
+    ({ ranks }) => {
       step.commit({ ranks: [...ranks] });
       recount();
-    }),
+    },
+    { none: "Ranks of your own." },
   );
-  const why = h("p", { class: "cw-note rk-why" });
   const story = h("p", { class: "rk-story" });
   const parametersText = h("dd");
   const shareText = h("dd");
@@ -140,7 +142,7 @@ async function render({ model, el }) {
   const root = h(
     "div",
     { class: "cw rk", role: "group", "aria-label": "Rank of each layer" },
-    ...(presets.length ? [h("div", { class: "rk-presets" }, ...choices), why] : []),
+    cases.element,
     all.element,
     h("details", { class: "rk-each" }, h("summary", {}, "One rank for each layer"), ...each.map((e) => e.element)),
     h(
@@ -207,8 +209,7 @@ async function render({ model, el }) {
     const shares = [...probabilities];
     bars.show(shares, shares.map((p) => percent(p)), { "cw-best": shares.indexOf(Math.max(...shares)) });
     chooser.mark(chooser.find(image));
-    choices.forEach((choice, k) => choice.setAttribute("aria-pressed", presets[k] === preset()));
-    why.textContent = preset()?.why ?? "Ranks of your own.";
+    cases.show(preset());
     story.textContent = sentence();
     rebuildUnits();
     const rank = ranks[shownLayer];

@@ -1,9 +1,10 @@
 // svd_plane.js - a matrix of the plane rotates, stretches and rotates; what one term keeps of which inputs.
 
 import { corners } from "./lib/chart.js";
-import { button, h, setAll, svg, title } from "./lib/dom.js";
+import { h, setAll, svg, title } from "./lib/dom.js";
 import { rangeField } from "./lib/fields.js";
 import { clamp, minus, percent, signed } from "./lib/numbers.js";
+import { presetRow } from "./lib/presets.js";
 import { inStep } from "./lib/step.js";
 
 const LIMIT = 2; // of an entry
@@ -140,8 +141,8 @@ function render({ model, el }) {
   const angle = slider({ name: "Direction of the inputs", min: -90, max: 90, step: 1, text: (v) => `${minus(v)}°` }, (v) => ({ angle: v }));
   const width = slider({ name: "Width across it", min: 0.05, max: 1, step: 0.05, text: (v) => v.toFixed(2) }, (v) => ({ width: v }));
   const chosen = (preset) => Object.entries(preset.state).every(([name, value]) => String(value) === String(state[name]));
-  const presets = PRESETS.map((preset) => button(preset.name, () => step.commit({ stage: 3, ...preset.state, matrix: [...preset.state.matrix] })));
-  const why = h("p", { class: "cw-note sv-why" });
+  const choose = (preset) => step.commit({ stage: 3, ...preset.state, matrix: [...preset.state.matrix] });
+  const cases = presetRow(PRESETS, choose, { none: "A matrix of your own." });
   const inputs = plane("Inputs");
   const outputs = plane("Outputs");
   const handles = [0, 1].map((column) => {
@@ -171,8 +172,7 @@ function render({ model, el }) {
   const root = h(
     "div",
     { class: "cw sv", role: "group", "aria-label": "The SVD in the plane" },
-    h("div", { class: "sv-presets" }, ...presets),
-    why,
+    cases.element,
     stage.element,
     h("div", { class: "sv-planes" }, h("div", {}, title("Inputs x"), inputs.element), h("div", {}, title("What the matrix makes of them"), outputs.element)),
     story,
@@ -207,8 +207,7 @@ function render({ model, el }) {
     stage.show(state.stage);
     angle.show(state.angle);
     width.show(state.width);
-    presets.forEach((press, k) => press.setAttribute("aria-pressed", chosen(PRESETS[k])));
-    why.textContent = PRESETS.find(chosen)?.why ?? "A matrix of your own.";
+    cases.show(PRESETS.find(chosen));
     const radians = (state.angle * Math.PI) / 180;
     const cloud = points.map(([x, y]) => turned([x, y * state.width], radians));
     const right = [turned([1, 0], -found.right), turned([0, 1], -found.right)];

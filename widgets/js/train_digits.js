@@ -8,6 +8,7 @@ import { softmax } from "./lib/engine.js";
 import { checkField, rangeField, selectField } from "./lib/fields.js";
 import { figure, grouped, largest, norm, percent, rms } from "./lib/numbers.js";
 import { PIXELS, bytesToInk, digitCanvas, paintDigit, paintWeights, thumbnail } from "./lib/pictures.js";
+import { presetRow } from "./lib/presets.js";
 import { uniform } from "./lib/random.js";
 import { inStep } from "./lib/step.js";
 import { stepChart } from "./lib/step_chart.js";
@@ -293,7 +294,7 @@ function render({ model, el }) {
   if (optimizers.length < 2) fields.optimizer.element.hidden = true;
   if (faults.length < 2) fields.fault.element.hidden = true;
 
-  const train = button("", toggle, "td-train");
+  const train = button("", toggle, "cw-primary");
   const single = button("One step", once);
   const slow = checkField({ name: "slow", onChange: (on) => run.setSlow(on) });
   const again = button("New network", async () => {
@@ -301,8 +302,7 @@ function render({ model, el }) {
     if (lab) reset();
     else await prepare();
   });
-  const presetButtons = presets.map((entry) => button(entry.name, () => choosePreset(entry)));
-  const why = h("p", { class: "td-why" });
+  const cases = presetRow(presets, choosePreset);
   const status = h("p", { class: "td-status" });
   const loss = stepChart({ name: "Loss on each batch (nats)", marks: [[0, "0"], [1, "1"], [2.303, "log 10"]], scale: (v) => v / 3, colours: ["orange"] });
   const right = stepChart({ name: "Held-out digits read correctly", marks: [[0, "0 %"], [0.5, "50 %"], [0.9, "90 %"]], scale: (v) => v, colours: ["accent"] });
@@ -360,9 +360,8 @@ function render({ model, el }) {
     chooser.section,
   );
   root.append(
-    h("div", { class: "td-buttons", role: "group", "aria-label": "Settings to try" }, ...presetButtons),
-    why,
-    h("div", { class: "td-buttons" }, train, single, slow.element, again),
+    cases.element,
+    h("div", { class: "cw-buttons" }, train, single, slow.element, again),
     status,
     h("div", { class: "td-fields" }, ...Object.values(fields).map(({ element }) => element)),
     results,
@@ -420,8 +419,7 @@ function render({ model, el }) {
     results.hidden = !lab; // nothing to see before
     faint.hidden = !ghost;
     train.textContent = run.running ? "Pause" : `Train ${grouped(ROUND)} steps`;
-    presetButtons.forEach((element, k) => element.setAttribute("aria-pressed", String(presets[k] === preset)));
-    why.textContent = preset?.why ?? "";
+    cases.show(preset);
     status.textContent = summary();
     const last = Math.max(lab?.steps ?? 0, ghost?.steps ?? 0);
     const lossOf = (one) => [(one?.curve ?? []).map((p) => [p.step, p.loss])];
