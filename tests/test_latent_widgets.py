@@ -117,7 +117,7 @@ def test_later_training_does_not_touch_it(make):
     [
         ({"decoder": net(3, 784)}, "takes 3 values"),
         ({"decoder": net(784, 2)}, "takes 784 values"),
-        ({"dtype": "i4"}, "dtype"),
+        ({"dtype": "i2"}, "dtype"),
         ({"encoder": net(100, 10)}, "takes 100 values"),
         ({"examples": np.full((6, 28, 28), 255.0)}, "not within"),
         ({"example_labels": [1, 2]}, "example_labels has shape"),

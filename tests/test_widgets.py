@@ -73,7 +73,7 @@ def mlp(sizes, seed=0) -> nn.Sequential:
     seed=st.integers(0, 10**6),
     gain=st.sampled_from([1e-6, 1.0, 300.0]),
 )
-@pytest.mark.parametrize("dtype", ["f32", "f16", "i8"])
+@pytest.mark.parametrize("dtype", ["f32", "f16", "i8", "i5", "i4"])
 def test_weights_survive_to_the_stated_error(dtype, sizes, seed, gain):
     net = mlp(sizes, seed)
     with torch.no_grad():
@@ -91,15 +91,16 @@ def test_weights_survive_to_the_stated_error(dtype, sizes, seed, gain):
             bound = 0 * w
         elif dtype == "f16":  # 11 bits, and the smallest step of half precision
             bound = np.abs(w) * 2.0**-11 + 2.0**-25
-        else:  # half a step of the row's 127
-            bound = np.abs(w).max(axis=1, keepdims=True) / 127 * 0.5001 + 0 * w
+        else:  # half a step of the row's 127, 15 or 7
+            steps = {"i8": 127, "i5": 15, "i4": 7}[dtype]
+            bound = np.abs(w).max(axis=1, keepdims=True) / steps * 0.5001 + 0 * w
         assert (error <= bound).all()
         assert (unpack(layer["b"], weights) == m.bias.detach().numpy()).all()  # biases stay f32
 
 
 @settings(max_examples=40, deadline=None)
 @given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5), seed=st.integers(0, 10**6))
-@pytest.mark.parametrize("dtype", ["f32", "f16", "i8"])
+@pytest.mark.parametrize("dtype", ["f32", "f16", "i8", "i5", "i4"])
 def test_layout_of_the_block(dtype, sizes, seed):
     spec, weights = pack(mlp(sizes, seed), (sizes[0],), dtype).values()
     assert json.loads(json.dumps(spec)) == spec
@@ -236,7 +237,7 @@ OtherFiLM.__name__ = "FiLM"
         (mlp([4, 2]), (2, 4), {}, r"put nn.Flatten\(\)"),
         (mlp([3, 2]), (), {}, "input_shape"),
         (mlp([3, 2]), (0,), {}, "input_shape"),
-        (mlp([3, 2]), (3,), {"dtype": "i4"}, "dtype is 'i4'"),
+        (mlp([3, 2]), (3,), {"dtype": "i2"}, "dtype is 'i2'"),
         (broken(float("nan")), (3,), {}, "NaN or infinite"),
         (broken(float("inf")), (3,), {"dtype": "f32"}, "NaN or infinite"),
         (broken(1e5), (3,), {"dtype": "f16"}, "too large for f16"),
@@ -473,7 +474,7 @@ def test_nor_from_the_front_end(widget, state):
         ({"example_labels": [1, 2, 3, 4, 5, 10]}, "0 to 9"),
         ({"neighbours": np.zeros((2, 28, 28))}, "go together"),
         ({"neighbours": np.zeros((2, 28, 28)), "neighbour_labels": [1]}, "neighbour_labels has"),
-        ({"dtype": "i4"}, "dtype"),
+        ({"dtype": "i2"}, "dtype"),
     ],
 )
 def test_bad_arguments_say_why(digits, change, message):
@@ -646,7 +647,7 @@ def test_the_front_end_sends_beta_and_codes(dial):
         ({"curve": [(1, 2, float("nan")), (2, 3, 4)]}, "finite"),
         ({"curve": [(1, 2, 3), (1, 3, 4)]}, "one beta twice"),
         ({"dedicated": [(1, -2, 3)]}, "dedicated must hold"),
-        ({"dtype": "i4"}, "dtype"),
+        ({"dtype": "i2"}, "dtype"),
     ],
 )
 def test_bad_arguments_of_the_dial_say_why(digits, change, message):

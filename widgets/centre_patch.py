@@ -43,6 +43,9 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
         log10(λ) at the start, within the curve.
     seed
         Of the noise at the start.
+    dtype
+        How weights travel to the page, see `pack`: 'i5', so that two generators fit into it; those
+        of the rival, which is only compared with, then travel as 'i4', and both shortcuts as 'i8'.
 
     With a kernel, `widget.image` (28, 28), whose middle is given, `widget.log_lambda` and
     `widget.rival` follow the page and can be set.
@@ -78,7 +81,7 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
         presets=(),
         log_lambda: float = 0.0,
         seed: int = 0,
-        dtype: str = "i8",
+        dtype: str = "i5",
         alt: str | None = None,
     ):
         first = next(generator.parameters()).shape[1]
@@ -88,6 +91,7 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
         pictures = as_bytes(examples, "examples")
         _check_presets(presets, len(pictures), rows, rival)
         self._nets = [(frozen(generator), frozen(shortcut))]
+        finer = "i8" if dtype == "i5" else dtype  # of the shortcuts, which are small
         second = {}
         if rival is not None:
             from torch import nn
@@ -95,12 +99,13 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
             self._nets.append((frozen(rival[0]), frozen(rival[1])))
             nets = [nn.Sequential(*net) for net in rival[:2]]  # they hear of no condition
             told = PATCH + 1
+            coarser = "i4" if dtype == "i5" else dtype
             second = {
                 "_rival_generator": pack(
-                    nets[0], (first + 1,), dtype, name="rival", outputs=784, logits=True
+                    nets[0], (first + 1,), coarser, name="rival", outputs=784, logits=True
                 ),
                 "_rival_shortcut": pack(
-                    nets[1], (told,), dtype, name="rival's shortcut", outputs=PATCH
+                    nets[1], (told,), finer, name="rival's shortcut", outputs=PATCH
                 ),
                 "_rival_curve": _as_curve(rival[2]).tolist(),
             }
@@ -110,7 +115,7 @@ class CentrePatch(Examples, CourseWidget, front="centre_patch.js"):
             _generator=pack(
                 generator, (first,), dtype, name="generator", outputs=784, logits=True, condition=1
             ),
-            _shortcut=pack(shortcut, (PATCH,), dtype, name="shortcut", outputs=PATCH, condition=1),
+            _shortcut=pack(shortcut, (PATCH,), finer, name="shortcut", outputs=PATCH, condition=1),
             _classifier=pack(classifier, (784,), dtype, name="classifier", outputs=10, logits=True),
             **as_examples(pictures, example_labels),
             **second,
